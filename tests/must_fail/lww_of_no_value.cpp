@@ -1,0 +1,13 @@
+// expect: error: .*joinery: what an lww holds must be a value
+#include "joinery/schema/schema.hpp"
+
+struct profile {
+#ifdef FIXED
+  BOOST_HANA_DEFINE_STRUCT(profile, (joinery::lww<std::string>, field));
+#else
+  BOOST_HANA_DEFINE_STRUCT(profile, (joinery::lww<char*>, field));
+#endif
+};
+using app = joinery::tables<joinery::table<"profiles", profile>>;
+
+int main() { return app::describe().tables.empty() ? 1 : 0; }

@@ -1,0 +1,2 @@
+// expect: error: .*wanted
+int main() {}
