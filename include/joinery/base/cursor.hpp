@@ -1,0 +1,125 @@
+// Bounded cursors over bytes: `byte_reader` and `byte_writer`.
+//
+// Purpose: the only way joinery takes packed bytes apart. Integers are LEB128 varints (shortest form only),
+// signed ones zigzag-mapped; fixed ones big-endian, so that byte order is number order.
+// Invariants: a reader never leaves its bytes. Its first fault is sticky: from then on it is not `ok()`, reads
+// give zeros and empties, and it stands at its end, so that loops over it stop.
+// Thread-safety: none needed; both are short-lived values.
+#pragma once
+
+#include <cstdint>
+
+#include "joinery/base/bytes.hpp"
+
+namespace joinery {
+
+class byte_reader {
+ public:
+  explicit byte_reader(bytes_view data) noexcept : data_(data) {}
+
+  [[nodiscard]] bool ok() const noexcept { return ok_; }
+  [[nodiscard]] bool at_end() const noexcept { return at_ == data_.size(); }
+  /// True when everything was read and nothing was wrong.
+  [[nodiscard]] bool finished() const noexcept { return ok_ && at_end(); }
+  [[nodiscard]] std::size_t position() const noexcept { return at_; }
+  [[nodiscard]] std::size_t left() const noexcept { return data_.size() - at_; }
+  /// What has not been read yet.
+  [[nodiscard]] bytes_view rest() const noexcept { return data_.substr(at_); }
+
+  std::uint8_t u8() noexcept {
+    if (at_ == data_.size()) return fail(), std::uint8_t{0};
+    return static_cast<std::uint8_t>(data_[at_++]);
+  }
+
+  std::uint64_t varint() noexcept {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      if (at_ == data_.size()) break;
+      const auto byte = static_cast<std::uint8_t>(data_[at_++]);
+      if (shift == 63 && byte > 1) break;          // above 64 bits
+      if (shift > 0 && byte == 0) break;           // not the shortest form
+      value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
+      if (byte < 0x80) return value;
+    }
+    fail();
+    return 0;
+  }
+
+  /// A varint that must be at most `limit`.
+  std::uint64_t varint_up_to(std::uint64_t limit) noexcept {
+    const auto value = varint();
+    if (value > limit) return fail(), std::uint64_t{0};
+    return value;
+  }
+
+  std::int64_t zigzag() noexcept {
+    const auto u = varint();
+    return static_cast<std::int64_t>(u >> 1) ^ -static_cast<std::int64_t>(u & 1);
+  }
+
+  std::uint64_t fixed64() noexcept {
+    if (left() < 8) return fail(), std::uint64_t{0};
+    std::uint64_t value = 0;
+    for (int i = 0; i < 8; ++i) value = value << 8 | static_cast<std::uint8_t>(data_[at_++]);
+    return value;
+  }
+
+  /// The next `n` bytes.
+  bytes_view take(std::uint64_t n) noexcept {
+    if (n > left()) return fail(), bytes_view{};
+    const auto out = data_.substr(at_, static_cast<std::size_t>(n));
+    at_ += static_cast<std::size_t>(n);
+    return out;
+  }
+
+  /// A varint length, then that many bytes.
+  bytes_view block() noexcept { return take(varint()); }
+
+  void fail() noexcept {
+    ok_ = false;
+    at_ = data_.size();
+  }
+
+ private:
+  bytes_view data_;
+  std::size_t at_ = 0;
+  bool ok_ = true;
+};
+
+/// Appends to a byte string that outlives it.
+class byte_writer {
+ public:
+  explicit byte_writer(bytes& out) noexcept : out_(out) {}
+
+  void u8(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
+  void varint(std::uint64_t value) {
+    while (value >= 0x80) {
+      u8(static_cast<std::uint8_t>(value | 0x80));
+      value >>= 7;
+    }
+    u8(static_cast<std::uint8_t>(value));
+  }
+  void zigzag(std::int64_t value) {
+    varint(static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63));
+  }
+  void fixed64(std::uint64_t value) {
+    for (int shift = 56; shift >= 0; shift -= 8) u8(static_cast<std::uint8_t>(value >> shift));
+  }
+  void raw(bytes_view data) { out_.append(data); }
+  void block(bytes_view data) {
+    varint(data.size());
+    out_.append(data);
+  }
+
+ private:
+  bytes& out_;
+};
+
+/// How many bytes `varint(value)` takes.
+constexpr std::size_t varint_size(std::uint64_t value) noexcept {
+  std::size_t n = 1;
+  while (value >= 0x80) value >>= 7, ++n;
+  return n;
+}
+
+}  // namespace joinery

@@ -1,0 +1,48 @@
+// roster: which replica each index stands for.
+//
+// Purpose: interns 128-bit replica ids, so that the rest of a replica's memory speaks in small integers.
+// Invariants: an index never changes its meaning; indexes are dense from 0. Rosters of two replicas differ:
+// nothing that holds indexes may leave its replica without being mapped.
+// Thread-safety: none; guarded by its owner.
+#pragma once
+
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "joinery/causal/dot.hpp"
+#include "joinery/causal/replica_id.hpp"
+
+namespace joinery::causal {
+
+class roster {
+ public:
+  /// The index of `id`, given one if it is new.
+  replica_index add(const replica_id& id) {
+    const auto [at, fresh] = index_.try_emplace(id, static_cast<replica_index>(ids_.size()));
+    if (fresh) ids_.push_back(id);
+    return at->second;
+  }
+  [[nodiscard]] std::optional<replica_index> find(const replica_id& id) const {
+    const auto at = index_.find(id);
+    if (at == index_.end()) return std::nullopt;
+    return at->second;
+  }
+  /// Precondition: `index < size()`.
+  [[nodiscard]] const replica_id& operator[](replica_index index) const { return ids_[index]; }
+  [[nodiscard]] std::size_t size() const noexcept { return ids_.size(); }
+
+  /// Forgets every index from `size` on: undoes additions that came to nothing.
+  void shrink(std::size_t size) {
+    while (ids_.size() > size) {
+      index_.erase(ids_.back());
+      ids_.pop_back();
+    }
+  }
+
+ private:
+  std::vector<replica_id> ids_;
+  std::unordered_map<replica_id, replica_index> index_;
+};
+
+}  // namespace joinery::causal
