@@ -1,0 +1,139 @@
+// Packed sets of dots.
+//
+// Purpose: the part that add-wins sets, flags and cells share: which touches of something are still in force.
+// Packed as (varint replica, varint seq)*.
+// Invariants: sorted by replica, at most one dot of each: a replica's later touch has seen its earlier ones.
+// Thread-safety: pure functions.
+#pragma once
+
+#include <vector>
+
+#include "joinery/base/cursor.hpp"
+#include "joinery/causal/stamp.hpp"
+
+namespace joinery::crdt::detail {
+
+using causal::dot;
+using causal::replica_index;
+using causal::stamp;
+using causal::version;
+
+/// How a state is carried to another roster: old replica index → new one. The canonical form, which digests are
+/// taken of, also leaves out what dead cells still hold.
+struct reindexing {
+  std::vector<replica_index> to;
+  bool canonical = false;
+  [[nodiscard]] replica_index operator[](replica_index from) const {
+    return from < to.size() ? to[from] : 0;
+  }
+};
+
+inline dot read_dot(byte_reader& in) {
+  const auto replica = in.varint_up_to(0xFFFFFFFF);
+  const auto seq = in.varint();
+  return {static_cast<replica_index>(replica), seq};
+}
+inline void write_dot(byte_writer& out, dot d) {
+  out.varint(d.replica);
+  out.varint(d.seq);
+}
+
+inline std::vector<dot> read_dots(bytes_view packed) {
+  std::vector<dot> out;
+  byte_reader in{packed};
+  while (!in.at_end()) {
+    const auto d = read_dot(in);
+    if (in.ok()) out.push_back(d);
+  }
+  return out;
+}
+inline bytes write_dots(const std::vector<dot>& dots) {
+  bytes out;
+  byte_writer w{out};
+  for (const auto d : dots) write_dot(w, d);
+  return out;
+}
+
+/// Whether `packed` is a set of dots over `replicas` indexes.
+inline bool valid_dots(bytes_view packed, replica_index replicas) {
+  byte_reader in{packed};
+  std::uint64_t next = 0;
+  while (!in.at_end()) {
+    const auto d = read_dot(in);
+    if (!in.ok() || d.replica < next || d.replica >= replicas || d.seq == 0) return false;
+    next = std::uint64_t{d.replica} + 1;
+  }
+  return in.ok();
+}
+
+/// What `context` has not seen of `packed`.
+inline bytes unseen_dots(bytes_view packed, const version& context) {
+  auto dots = read_dots(packed);
+  std::erase_if(dots, [&](dot d) { return context.seen(d); });
+  return write_dots(dots);
+}
+
+/// Whether a change made by `by` takes the place of one at `earlier`: it saw it. One of its own replica it always saw:
+/// a dot that is beyond it is planted, and must not come to stand beside it.
+inline bool replaces(const stamp& by, dot earlier) {
+  return by.context.seen(earlier) || earlier.replica == by.at.replica;
+}
+
+/// A touch: replaces every dot that it saw.
+inline bytes touched_dots(bytes_view packed, const stamp& by) {
+  auto dots = read_dots(packed);
+  std::erase_if(dots, [&](dot d) { return replaces(by, d); });
+  dots.insert(std::upper_bound(dots.begin(), dots.end(), by.at), by.at);
+  return write_dots(dots);
+}
+
+/// Walks two runs that are sorted by replica side by side and keeps what both hold, and what one holds and the
+/// other has not seen (Bieniusa et al. 2012). `Item` has `at`, a dot.
+template <class Item>
+std::vector<Item> join_dotted(const std::vector<Item>& a, const version& seen_by_a,
+                              const std::vector<Item>& b, const version& seen_by_b) {
+  std::vector<Item> out;
+  auto i = a.begin();
+  auto j = b.begin();
+  while (i != a.end() || j != b.end()) {
+    if (j == b.end() || (i != a.end() && i->at < j->at)) {
+      if (!seen_by_b.seen(i->at)) out.push_back(*i);
+      ++i;
+    } else if (i == a.end() || j->at < i->at) {
+      if (!seen_by_a.seen(j->at)) out.push_back(*j);
+      ++j;
+    } else {
+      out.push_back(*i);
+      ++i, ++j;
+    }
+    // One dot of a replica: honest states never leave two, and a dishonest one must not make us.
+    if (out.size() > 1 && out[out.size() - 2].at.replica == out.back().at.replica)
+      out.erase(out.end() - 2);
+  }
+  return out;
+}
+
+struct bare_dot {
+  dot at;
+};
+inline bytes join_dots(bytes_view a, const version& seen_by_a, bytes_view b,
+                       const version& seen_by_b) {
+  const auto bare = [](bytes_view packed) {
+    std::vector<bare_dot> out;
+    for (const auto d : read_dots(packed)) out.push_back({d});
+    return out;
+  };
+  bytes out;
+  byte_writer w{out};
+  for (const auto& d : join_dotted(bare(a), seen_by_a, bare(b), seen_by_b)) write_dot(w, d.at);
+  return out;
+}
+
+inline bytes reindex_dots(bytes_view packed, const reindexing& map) {
+  auto dots = read_dots(packed);
+  for (auto& d : dots) d.replica = map[d.replica];
+  std::sort(dots.begin(), dots.end());
+  return write_dots(dots);
+}
+
+}  // namespace joinery::crdt::detail
