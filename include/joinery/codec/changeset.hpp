@@ -1,0 +1,230 @@
+// changeset: the atomic unit of change, as bytes and taken apart.
+//
+// Purpose: encodes one committed transaction of one replica, and decodes it within limits. The bytes are immutable
+// and forwarded verbatim, so decoding never needs to give the same bytes again.
+// Format: docs/format.md. MessagePack [1, origin, seq, hlc, [[replica, increase]…], [name…], [[table, key, [op…]]…]].
+// Invariants: a decoded changeset is well-formed throughout: applying it cannot fail half-way.
+// Thread-safety: values; the views of a decoded one point into its bytes.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "joinery/base/result.hpp"
+#include "joinery/causal/hlc.hpp"
+#include "joinery/causal/replica_id.hpp"
+#include "joinery/codec/limits.hpp"
+#include "joinery/codec/pack.hpp"
+#include "joinery/crdt/dispatch.hpp"
+
+namespace joinery::codec {
+
+inline constexpr std::uint64_t changeset_format = 1;
+
+/// How much of another replica the origin has seen since its previous changeset.
+struct seen_increase {
+  replica_id replica;
+  std::uint64_t increase = 0;
+};
+
+/// One operation on a record.
+struct record_op {
+  std::uint32_t record = 0;  ///< index into `changeset::records`
+  crdt::cell_action action{};
+  std::uint64_t incarnation = 0;
+  std::uint32_t field = 0;  ///< index into `changeset::names`; of an update, as are the next two
+  crdt::shape type;
+  bytes_view delta;
+};
+
+struct changed_record {
+  std::uint32_t table = 0;  ///< index into `changeset::names`
+  bytes_view key;
+};
+
+struct changeset {
+  replica_id origin;
+  std::uint64_t seq = 0;
+  causal::hlc time = 0;
+  std::vector<seen_increase> seen;  ///< ascending by replica, without the origin itself
+  std::vector<bytes_view> names;
+  std::vector<changed_record> records;  ///< ascending by table name and key
+  std::vector<record_op> ops;  ///< grouped by record, in the order in which they were made
+};
+
+/// Collects a transaction's operations and writes the changeset.
+class changeset_writer {
+ public:
+  struct op {
+    crdt::cell_action action{};
+    std::uint64_t incarnation = 0;
+    std::string_view field;  ///< must outlive the writer, as must `table`
+    crdt::shape type;
+    bytes delta;
+  };
+
+  void add(std::string_view table, bytes_view key, op o) {
+    records_[{table, bytes{key}}].push_back(std::move(o));
+  }
+  [[nodiscard]] bool empty() const noexcept { return records_.empty(); }
+  void clear() noexcept { records_.clear(); }
+
+  [[nodiscard]] auto& records() noexcept { return records_; }
+
+  [[nodiscard]] bytes encode(const replica_id& origin, std::uint64_t seq, causal::hlc time,
+                             const std::vector<seen_increase>& seen) const {
+    std::map<std::string_view, std::uint32_t> index;
+    std::vector<std::string_view> names;
+    const auto name = [&](std::string_view n) {
+      const auto [at, fresh] = index.try_emplace(n, static_cast<std::uint32_t>(names.size()));
+      if (fresh) names.push_back(n);
+      return at->second;
+    };
+    for (const auto& [where, ops] : records_) {
+      name(where.first);
+      for (const auto& o : ops)
+        if (o.action == crdt::cell_action::update) name(o.field);
+    }
+
+    bytes out;
+    pack_writer w{out};
+    w.array(7);
+    w.u64(changeset_format);
+    w.binary(origin.view());
+    w.u64(seq);
+    w.u64(time);
+    w.array(seen.size());
+    for (const auto& s : seen) {
+      w.array(2);
+      w.binary(s.replica.view());
+      w.u64(s.increase);
+    }
+    w.array(names.size());
+    for (const auto n : names) w.text(n);
+    w.array(records_.size());
+    for (const auto& [where, ops] : records_) {
+      w.array(3);
+      w.u64(name(where.first));
+      w.binary(where.second);
+      w.array(ops.size());
+      for (const auto& o : ops) {
+        const bool update = o.action == crdt::cell_action::update;
+        w.array(update ? 5 : 2);
+        w.u64(static_cast<std::uint64_t>(o.action));
+        w.u64(o.incarnation);
+        if (!update) continue;
+        w.u64(name(o.field));
+        w.u64(o.type.code());
+        w.binary(o.delta);
+      }
+    }
+    return out;
+  }
+
+ private:
+  // Operations on different records do not see each other, so only their order within one counts.
+  std::map<std::pair<std::string_view, bytes>, std::vector<op>> records_;
+};
+
+namespace detail {
+
+inline void read_ops(pack_reader& in, changeset& c) {
+  const auto record = static_cast<std::uint32_t>(c.records.size());
+  in.array_of(3);
+  c.records.push_back(
+      {static_cast<std::uint32_t>(in.u64_up_to(c.names.size() - 1)), in.binary()});
+  const auto key_size = c.records.back().key.size();
+  if (key_size == 0 || key_size > max_key) in.fail();
+  // Each record once: its operations are applied together or, in a replay that has them already, skipped together.
+  const auto name_of = [&](const changed_record& r) { return std::pair{c.names[r.table], r.key}; };
+  if (record > 0 && name_of(c.records[record - 1]) >= name_of(c.records[record])) in.fail();
+  for (auto n = in.array(); n > 0 && in.ok(); --n) {
+    record_op op;
+    op.record = record;
+    const auto items = in.array();
+    op.action = static_cast<crdt::cell_action>(in.u64_up_to(3));
+    op.incarnation = in.u64_up_to(max_incarnation);
+    const bool update = op.action == crdt::cell_action::update;
+    if (items != (update ? 5u : 2u) || op.incarnation == 0) in.fail();
+    if (update) {
+      op.field = static_cast<std::uint32_t>(in.u64_up_to(c.names.size() - 1));
+      op.type = crdt::shape::from_code(static_cast<std::uint32_t>(in.u64_up_to(0xFFFFFFFF)));
+      op.delta = in.binary();
+      if (!in.ok() || !op.type.valid() || !crdt::valid_delta(op.type, op.delta)) in.fail();
+    }
+    c.ops.push_back(op);
+  }
+}
+
+inline bool read_changeset(bytes_view data, changeset& c) {
+  pack_reader in{data};
+  in.array_of(7);
+  if (in.u64() != changeset_format) return false;
+  const auto origin = replica_id::from_bytes(in.binary());
+  if (!origin || origin->is_none()) return false;
+  c.origin = *origin;
+  c.seq = in.u64_up_to(max_seq);
+  c.time = in.u64();
+  if (c.seq == 0 || c.time == 0) return false;
+  for (auto n = in.array(); n > 0 && in.ok(); --n) {
+    in.array_of(2);
+    const auto id = replica_id::from_bytes(in.binary());
+    const auto increase = in.u64_up_to(max_seq);
+    if (!id || id->is_none() || *id == c.origin || increase == 0) return false;
+    if (!c.seen.empty() && *id <= c.seen.back().replica) return false;
+    c.seen.push_back({*id, increase});
+  }
+  const auto names = in.array();
+  if (names > max_names) return false;
+  for (auto n = names; n > 0 && in.ok(); --n) {
+    c.names.push_back(in.text());
+    if (c.names.back().empty() || c.names.back().size() > max_name) return false;
+  }
+  for (auto n = in.array(); n > 0 && in.ok(); --n) {
+    if (c.names.empty()) return false;
+    read_ops(in, c);
+  }
+  return in.finished();
+}
+
+}  // namespace detail
+
+/// The dot of a changeset that was decoded before, without taking it apart; nothing when the bytes are no changeset.
+inline std::optional<std::pair<replica_id, std::uint64_t>> peek_dot(bytes_view data) {
+  byte_reader in{data};
+  const auto head = in.take(4);  // array of 7, format 1, bin of 16
+  if (head != bytes_view{"\x97\x01\xC4\x10", 4}) return std::nullopt;
+  const auto origin = replica_id::from_bytes(in.take(16));
+  const auto lead = in.u8();
+  std::uint64_t seq = lead;
+  if (lead >= 0xCC && lead <= 0xCF) {
+    seq = 0;
+    for (int i = 0; i < 1 << (lead - 0xCC); ++i) seq = seq << 8 | in.u8();
+  } else if (lead > 0x7F) {
+    return std::nullopt;
+  }
+  if (!in.ok() || !origin) return std::nullopt;
+  return std::pair{*origin, seq};
+}
+
+/// Takes `data` apart. Errors: too_large, unsupported (a newer format), malformed.
+inline result<changeset> decode_changeset(bytes_view data) {
+  if (data.size() > max_changeset)
+    return error{errc::too_large, "a changeset of " + std::to_string(data.size()) + " bytes", "",
+                 "the limit is " + std::to_string(max_changeset)};
+  changeset c;
+  // The head in its shortest form, as `peek_dot` takes it for granted.
+  if (detail::read_changeset(data, c) && peek_dot(data) == std::pair{c.origin, c.seq}) return c;
+  pack_reader probe{data};
+  if (probe.array() > 0 && probe.ok()) {
+    const auto format = probe.u64();
+    if (probe.ok() && format > changeset_format)
+      return error{errc::unsupported, "a changeset of format " + std::to_string(format), "",
+                   "this program reads format 1: update it"};
+  }
+  return error{errc::malformed, "bytes that are no changeset", "",
+               "ask the peer to send it again; if it stays, the peer is at fault"};
+}
+
+}  // namespace joinery::codec

@@ -1,0 +1,51 @@
+// Compression (zstd), bounded.
+//
+// Purpose: make what travels smaller where that pays, and take it apart again without trusting what it says.
+// Invariants: nothing is allocated before the size that the data claims was checked against the caller's cap; data
+// that claims no size, or another than it has, or that goes on after its end, is refused.
+// Thread-safety: pure functions.
+#pragma once
+
+#include <zstd.h>
+
+#include <optional>
+
+#include "joinery/base/result.hpp"
+#include "joinery/base/bytes.hpp"
+
+namespace joinery::codec {
+
+/// Below this many bytes compression is not tried.
+inline constexpr std::size_t compress_from = 256;
+
+/// `data` as one zstd frame; nothing when that would not be smaller.
+inline std::optional<bytes> compressed(bytes_view data) {
+  if (data.size() < compress_from) return std::nullopt;
+  bytes out(data.size() - 1, '\0');
+  const auto size = ZSTD_compress(out.data(), out.size(), data.data(), data.size(), 3);
+  if (ZSTD_isError(size)) return std::nullopt;  // it does not fit: it is not smaller
+  out.resize(size);
+  return out;
+}
+
+/// What `compressed` was given, when it is at most `max_size` bytes. Errors: malformed, too_large.
+inline result<bytes> decompressed(bytes_view data, std::size_t max_size) {
+  const auto broken = [](const char* what) {
+    return error{errc::malformed, what, "", "ask the sender to send it again"};
+  };
+  const auto claimed = ZSTD_getFrameContentSize(data.data(), data.size());
+  if (claimed == ZSTD_CONTENTSIZE_ERROR) return broken("bytes that are no zstd frame");
+  if (claimed == ZSTD_CONTENTSIZE_UNKNOWN) return broken("a zstd frame that hides its size");
+  if (claimed > max_size)
+    return error{errc::too_large, "compressed data of " + std::to_string(claimed) + " bytes", "",
+                 "the limit is " + std::to_string(max_size)};
+  const auto extent = ZSTD_findFrameCompressedSize(data.data(), data.size());
+  if (ZSTD_isError(extent) || extent != data.size())
+    return broken("a zstd frame that is cut short or is followed by something");
+  bytes out(static_cast<std::size_t>(claimed), '\0');
+  const auto size = ZSTD_decompress(out.data(), out.size(), data.data(), data.size());
+  if (ZSTD_isError(size) || size != out.size()) return broken("a zstd frame that is damaged");
+  return out;
+}
+
+}  // namespace joinery::codec
