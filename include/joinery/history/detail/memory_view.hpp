@@ -1,0 +1,113 @@
+// What the body of a read or write of `memory_storage` sees.
+//
+// Purpose: model `storage_view` and `storage_writer` over a `memory_image`, with an undo log and faults.
+// Invariants: after a first fault the transaction is lost: changes are ignored and reads find nothing, as in LMDB.
+// Thread-safety: used by the thread that holds the image's turn.
+#pragma once
+
+#include <functional>
+
+#include "joinery/history/detail/memory_image.hpp"
+
+namespace joinery::history::detail {
+
+class memory_view {
+ public:
+  explicit memory_view(memory_image& image) : image_(image) {}
+  memory_view(const memory_view&) = delete;
+  memory_view& operator=(const memory_view&) = delete;
+
+  std::optional<bytes_view> get(area a, bytes_view key) {
+    if (fault_) return std::nullopt;
+    const auto& table = image_.at(a);
+    const auto found = table.find(key);
+    if (found == table.end()) return std::nullopt;
+    return found->second;
+  }
+
+  /// `each` may change the storage through the writer; entries put ahead of the scan are visited.
+  template <class Each>
+  void scan(area a, bytes_view from, Each&& each) {
+    auto& table = image_.at(a);
+    bytes here;
+    for (auto at = table.lower_bound(from); !fault_ && at != table.end();) {
+      const auto before = changes_;
+      here = at->first;
+      if (!std::invoke(each, bytes_view{at->first}, bytes_view{at->second})) return;
+      at = before == changes_ ? std::next(at) : table.upper_bound(here);
+    }
+  }
+
+  std::optional<std::pair<bytes_view, bytes_view>> last(area a) {
+    const auto& table = image_.at(a);
+    if (fault_ || table.empty()) return std::nullopt;
+    const auto& [key, value] = *table.rbegin();
+    return std::pair<bytes_view, bytes_view>{key, value};
+  }
+
+  [[nodiscard]] const std::optional<error>& fault() const noexcept { return fault_; }
+
+ protected:
+  memory_image& image_;
+  std::optional<error> fault_;
+  std::uint64_t changes_ = 0;
+};
+
+class memory_writer : public memory_view {
+ public:
+  using memory_view::memory_view;
+  ~memory_writer() {
+    if (!done_) image_.roll_back(undo_);
+  }
+
+  void put(area a, bytes_view key, bytes_view value) {
+    if (fault_ || injected(memory_operation::put, "put")) return;
+    if ((fault_ = bad_entry(a, key, value))) return;
+    auto& table = image_.at(a);
+    const auto found = table.lower_bound(key);
+    const bool present = found != table.end() && found->first == key;
+    if (!present && a == area::log && found != table.end()) {
+      fault_ = log_not_appended(key);
+      return;
+    }
+    bytes copy{value};  // first: `value` may be a view of what is replaced
+    undo_.push_back({a, bytes{key}, std::nullopt});
+    if (present) {
+      undo_.back().value = std::exchange(found->second, std::move(copy));
+    } else {
+      table.emplace_hint(found, key, std::move(copy));
+    }
+    ++changes_;
+  }
+
+  void erase(area a, bytes_view key) {
+    if (fault_ || injected(memory_operation::erase, "erase")) return;
+    if ((fault_ = bad_key(a, key))) return;
+    auto& table = image_.at(a);
+    const auto found = table.find(key);
+    if (found == table.end()) return;
+    undo_.push_back({a, found->first, std::nullopt});
+    undo_.back().value = std::move(found->second);
+    table.erase(found);
+    ++changes_;
+  }
+
+  /// Keeps the changes; gives what undoes them.
+  memory_image::entries keep() {
+    done_ = true;
+    return std::move(undo_);
+  }
+
+  [[nodiscard]] const memory_image::entries& undo() const noexcept { return undo_; }
+
+ private:
+  bool injected(memory_operation operation, const char* call) {
+    if (const auto due = image_.due(operation)) fault_ = image_.injected(*due, call);
+    return fault_.has_value();
+  }
+
+  memory_image::entries undo_;
+  bool done_ = false;
+};
+
+}  // namespace joinery::history::detail

@@ -1,0 +1,152 @@
+// A storage in memory: for tests, for the simulator, and for replicas that need no disk.
+//
+// Purpose: model `storage` with everything that a disk can do to a program: writes that a crash takes back unless
+// they were synced, failing calls, a full device, bodies that run twice, clones, and older images put back.
+// Invariants: as `storage`. Handles made by `share` show the same bytes; at most one should write at a time in the
+// life of a program, as with a store on disk. After a commit or sync that failed for any reason but a full device
+// every call returns errc::poisoned until `reopen` or `crash`.
+// Thread-safety: reads and writes of any thread take turns. The functions for tests below must not overlap them.
+#pragma once
+
+#include <memory>
+
+#include "joinery/history/detail/memory_view.hpp"
+
+namespace joinery::history {
+
+class memory_storage {
+ public:
+  explicit memory_storage(durability mode = durability::commit)
+      : image_(std::make_shared<detail::memory_image>(mode)) {}
+  memory_storage(memory_storage&&) noexcept = default;
+  memory_storage& operator=(memory_storage&&) noexcept = default;
+
+  [[nodiscard]] durability mode() const { return image_ ? image_->mode : durability::commit; }
+  [[nodiscard]] bool read_only() const { return false; }
+
+  template <class Body>
+  result<> write(Body&& body) {
+    return in_turn([&]() -> result<> {
+      if (std::exchange(image_->rerun_next_write, false)) {
+        detail::memory_writer first(*image_);  // rolled back at the end of this scope
+        auto ignored = std::invoke(body, first);
+        static_cast<void>(ignored);
+      }
+      detail::memory_writer writer(*image_);
+      auto outcome = std::invoke(body, writer);
+      if (writer.fault()) return *writer.fault();
+      if (!outcome) return outcome;
+      return commit(writer);
+    });
+  }
+
+  template <class Body>
+  result<> read(Body&& body) {
+    return in_turn([&]() -> result<> {
+      detail::memory_view view(*image_);
+      return std::invoke(body, view);
+    });
+  }
+
+  /// Everything committed so far survives a crash from now on.
+  result<> sync() {
+    return in_turn([&]() -> result<> {
+      if (const auto due = image_->due(memory_operation::sync)) {
+        return poison(image_->injected(*due, "sync"));
+      }
+      image_->unsynced.clear();
+      return {};
+    });
+  }
+
+  // What tests do to a storage.
+
+  /// The n-th `operation` from now on (1: the next one) fails with `code`; one fault for each call. A failed commit
+  /// that `lands` is invisible, and yet there after a crash: a device may have kept what it did not confirm.
+  void fail_nth(memory_operation operation, std::uint64_t n, errc code, bool lands = false) {
+    image_->faults.push_back({operation, n, code, lands});
+  }
+  void clear_faults() { image_->faults.clear(); }
+  /// The next write runs its body twice and drops what the first run did, as when LMDB's map must grow.
+  void rerun_next_write() { image_->rerun_next_write = true; }
+
+  /// Power loss: the content becomes the durable image, with the first `survivors` commits that were not synced.
+  void crash(std::size_t survivors = 0) {
+    auto& image = *image_;
+    if (image.landed) {  // it could land only after all before it
+      for (const auto& e : *image.landed) image.set(e);
+    } else {
+      while (image.unsynced.size() > survivors) {
+        image.roll_back(image.unsynced.back());
+        image.unsynced.pop_back();
+      }
+    }
+    image.unsynced.clear();
+    reopen();
+  }
+  /// The process ended and started again: nothing is lost, and a poisoned storage works again.
+  void reopen() {
+    image_->poison.reset();
+    image_->landed.reset();
+    image_->rerun_next_write = false;
+    clear_faults();
+  }
+  /// How many commits a crash could take back.
+  [[nodiscard]] std::size_t unsynced_commits() const { return image_->unsynced.size(); }
+
+  /// Another handle on the same bytes: keep one to crash or inspect what a replica owns.
+  [[nodiscard]] memory_storage share() const {
+    memory_storage out;
+    out.image_ = image_;
+    return out;
+  }
+  /// A clone: the bytes that are committed now, in a storage of their own.
+  [[nodiscard]] memory_storage clone() const {
+    memory_storage out(image_->mode);
+    out.image_->tables = image_->tables;
+    return out;
+  }
+  /// Replaces the content by that of `other`, as one who puts a backup back.
+  void put_back(const memory_storage& other) {
+    image_->tables = other.image_->tables;
+    image_->unsynced.clear();
+    reopen();
+  }
+
+ private:
+  template <class Run>
+  result<> in_turn(Run run) {
+    if (!image_) return error{errc::closed, "a storage that was moved away", "", ""};
+    const detail::memory_turn turn(*image_);
+    if (turn.nested()) return nested_use();
+    if (image_->poison) return *image_->poison;
+    return run();
+  }
+
+  result<> commit(detail::memory_writer& writer) {
+    if (const auto due = image_->due(memory_operation::commit)) {
+      const auto failed = image_->injected(*due, "commit");
+      if (due->code == errc::full) return failed;
+      if (due->lands) image_->landed = image_->present(writer.undo());
+      return poison(failed);
+    }
+    auto undo = writer.keep();
+    if (image_->mode == durability::interval && !undo.empty()) {
+      image_->unsynced.push_back(std::move(undo));
+    }
+    return {};
+  }
+
+  error poison(const error& cause) {
+    image_->poison = error{errc::poisoned, "an earlier commit or sync failed: " + cause.what, "",
+                           "close the storage and open it again"};
+    return cause;
+  }
+
+  std::shared_ptr<detail::memory_image> image_;
+};
+
+static_assert(storage<memory_storage>);
+static_assert(storage_view<detail::memory_view> && storage_writer<detail::memory_writer>);
+
+}  // namespace joinery::history

@@ -1,0 +1,71 @@
+// Snapshots: materialised records, each with the log position that it stands for.
+//
+// Purpose: how records and the snapshot's mark are stored. The mark says from where the log must be replayed, and
+// what the replica knew at that position; it is written last, so a snapshot may take many small transactions.
+// Keys: `records` has fixed32 table index, key → sealed varint position, packed record. `meta` has "snapshot" →
+// the sealed mark.
+// Invariants: every record's effects up to the mark's position are in `records`; a record may be newer than the mark.
+// Thread-safety: as the view or writer that is passed in.
+#pragma once
+
+#include "joinery/history/log.hpp"
+#include "joinery/history/origins.hpp"
+
+namespace joinery::history {
+
+struct snapshot_mark {
+  std::uint64_t position = 0;
+  causal::hlc time = 0;  ///< the highest stamp observed
+  origin_table origins;
+};
+
+inline bytes write_mark(const snapshot_mark& mark) {
+  bytes out;
+  byte_writer w{out};
+  w.varint(mark.position);
+  w.fixed64(mark.time);
+  write_origins(w, mark.origins);
+  return out;
+}
+inline result<snapshot_mark> read_mark(bytes_view content) {
+  byte_reader in{content};
+  snapshot_mark mark;
+  mark.position = in.varint();
+  mark.time = in.fixed64();
+  mark.origins = read_origins(in);
+  if (!in.finished())
+    return error{errc::malformed, "the snapshot's mark is not readable", "meta", "restore the store"};
+  return mark;
+}
+
+inline bytes record_key(std::uint32_t table, bytes_view key) {
+  auto full = index_key(table);
+  full += key;
+  return full;
+}
+
+template <storage_writer W>
+void put_record(W& to, std::uint32_t table, bytes_view key, std::uint64_t position,
+                bytes_view packed) {
+  bytes content;
+  byte_writer w{content};
+  w.varint(position);
+  w.raw(packed);
+  put_sealed(to, area::records, record_key(table, key), content);
+}
+
+struct record_content {
+  std::uint64_t position = 0;
+  bytes_view packed;
+};
+inline result<record_content> open_record(bytes_view key, bytes_view value) {
+  auto content = open_sealed(area::records, key, value);
+  if (!content) return content.error();
+  byte_reader in{*content};
+  record_content r;
+  r.position = in.varint();
+  r.packed = in.rest();
+  return r;
+}
+
+}  // namespace joinery::history
