@@ -1,0 +1,35 @@
+// joinery: what a client app with LMDB includes.
+//
+// Purpose: fields and schemas, a replica stored on disk, and sessions. Transports, testing and tools are opt-in, each by
+// its own header.
+// Invariants: none of its own.
+// Thread-safety: as each part.
+#pragma once
+
+#include "joinery/replica/replica.hpp"
+#include "joinery/store/lmdb.hpp"
+#include "joinery/sync/session.hpp"
+#include "joinery/version.hpp"
+
+namespace joinery {
+
+/// A replica in a directory of its own.
+template <class Schema>
+using stored_replica = replica<Schema, store::lmdb>;
+
+/// Opens the replica in the directory `path`, or makes one there. Errors: those of `store::lmdb::open` and
+/// `engine::open`.
+template <class Schema>
+result<stored_replica<Schema>> open(store::lmdb_options where, replica_options options) {
+  auto storage = store::lmdb::open(where);
+  if (!storage) return storage.error();
+  return stored_replica<Schema>::open(std::move(*storage), std::move(options));
+}
+
+/// As above, durable at each commit, for the space called `name`.
+template <class Schema>
+result<stored_replica<Schema>> open(std::string path, std::string_view name) {
+  return open<Schema>({.path = std::move(path)}, {.space = space_named(name)});
+}
+
+}  // namespace joinery

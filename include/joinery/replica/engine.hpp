@@ -1,0 +1,397 @@
+// engine: a replica without its types.
+//
+// Purpose: opens a store, takes in changesets of its own and of peers, keeps log, state and snapshot in step, and shows
+// peers what is durable. It models the `endpoint` of a session, so a relay is an engine without a schema.
+// Invariants: a changeset is in the log, in one transaction with everything that it needs, before it is folded into
+// memory; a sequence number is allocated in that transaction's changeset and never used twice; only durable
+// changesets are shown to peers; every fault leaves memory and storage as they were.
+// Thread-safety: one thread at a time.
+#pragma once
+
+#include <span>
+
+#include "joinery/replica/cold_reader.hpp"
+#include "joinery/replica/intake.hpp"
+#include "joinery/replica/options.hpp"
+#include "joinery/replica/report.hpp"
+#include "joinery/replica/snapshotting.hpp"
+#include "joinery/replica/status.hpp"
+#include "joinery/replica/store_layout.hpp"
+#include "joinery/state/canonical.hpp"
+#include "joinery/state/conflicts.hpp"
+
+namespace joinery {
+
+template <history::storage Storage>
+class engine {
+ public:
+  /// Opens the replica in `storage`, or makes one there. Errors: wrong_space, unsupported (another format),
+  /// checksum or malformed (damage), not_found (read-only and empty), and the storage's.
+  static result<engine> open(Storage storage, replica_options options) {
+    engine e{std::move(storage), std::move(options)};
+    if (auto done = e.load(); !done) return done.error();
+    return e;
+  }
+
+  // --- Writing ---
+
+  /// Commits a transaction's operations as one changeset; nothing when there are none. The changeset is durable when
+  /// this returns, or, with `durability::interval`, after the next `flush`.
+  result<std::optional<causal::dot>> commit(const codec::changeset_writer& changes) {
+    if (changes.empty()) return std::optional<causal::dot>{};
+    const auto own = state_.index_of(state_.self);
+    const causal::dot at{own, state_.seen.at(own) + 1};
+    const auto data = changes.encode(state_.self, at.seq, next_stamp(), newly_seen());
+    if (data.size() > options_.max_changeset_bytes)
+      return error{errc::too_large, "a transaction of " + std::to_string(data.size()) + " bytes",
+                   "", "split it: the limit is " + std::to_string(options_.max_changeset_bytes)};
+    const bytes_view view{data};
+    auto done = take({&view, 1}, true);
+    if (!done) return done.error();
+    return std::optional<causal::dot>{at};
+  }
+
+  /// Integrates changesets from a peer: all of the batch, or on an error none. Duplicates are dropped; what comes too
+  /// early is held. Errors: malformed, unsupported, fork, flooded, and the storage's.
+  result<ingest_report> ingest(std::span<const bytes_view> changesets) {
+    return take(changesets, false);
+  }
+
+  /// Lets in what was held and whose time has come; syncs when `sync_interval_ms` is over. To be called now and then.
+  result<> tend() {
+    if (storage_.read_only()) return {};
+    if (!held_.empty())
+      if (auto done = take({}, false); !done) return done.error();
+    if (durable_position_ < state_.last_position && sync_is_due()) return flush();
+    return {};
+  }
+
+  /// Makes everything committed so far durable.
+  result<> flush() {
+    if (storage_.read_only()) return {};
+    last_sync_ms_ = now_ms();
+    if (durable_position_ == state_.last_position) return {};
+    if (auto done = storage_.sync(); !done) return done;
+    all_is_durable();
+    return {};
+  }
+
+  /// Writes the snapshot up to date, in bounded transactions, and syncs.
+  result<> checkpoint() {
+    if (storage_.read_only()) return {};
+    for (;;) {
+      auto done = snapshots_.step(storage_, state_, options_);
+      if (!done) return done.error();
+      if (*done) break;
+    }
+    state_.records.shrink(options_.cache_bytes);
+    return flush();
+  }
+
+  // --- Reading ---
+
+  /// A record's packed bytes (state/record.hpp); empty when there never was one. Valid until the next call.
+  result<bytes_view> record(std::string_view table, bytes_view key) {
+    const auto index = state_.names.find(table);
+    if (!index) return bytes_view{};
+    state_.records.shrink(options_.cache_bytes);
+    cold_reader cold{storage_};
+    auto slot = state_.records.load(cold, *index, key);
+    if (!slot) return slot.error();
+    return bytes_view{(*slot)->packed};
+  }
+
+  /// Walks a table in key order: `each(key, packed) -> bool`, false stops. Dead records are among them.
+  template <class F>
+  result<> for_each(std::string_view table, bytes_view from, F&& each) {
+    const auto index = state_.names.find(table);
+    if (!index) return {};
+    cold_reader cold{storage_};
+    return state_.records.for_each(cold, *index, from, each);
+  }
+
+  /// The dot and stamp that the next local commit would have.
+  [[nodiscard]] std::pair<causal::dot, causal::hlc> next_own_stamp() {
+    const auto own = state_.index_of(state_.self);
+    return {{own, state_.seen.at(own) + 1}, next_stamp()};
+  }
+  /// How many changesets are in the log, durable or not.
+  [[nodiscard]] std::uint64_t log_size() const noexcept { return state_.last_position; }
+
+  [[nodiscard]] const state::name_table& names() const noexcept { return state_.names; }
+  [[nodiscard]] const causal::roster& replicas() const noexcept { return state_.replicas; }
+  [[nodiscard]] const causal::version& seen() const noexcept { return state_.seen; }
+
+  /// The digest of the canonical state, at the version that `heads` shows afterwards: what is not durable yet, is then.
+  result<crypto::digest> digest() {
+    if (auto synced = flush(); !synced) return synced.error();
+    crypto::hasher hash;
+    cold_reader cold{storage_};
+    auto done = state::canonical_state(state_.replicas, state_.seen, state_.names, state_.records,
+                                       cold, [&](bytes_view piece) { hash.add(piece); });
+    if (!done) return done.error();
+    return hash.finish();
+  }
+
+  /// The open conflicts, ascending by table name and key.
+  result<std::vector<state::conflict>> conflicts() {
+    std::vector<state::conflict> out;
+    std::vector<std::string> tables;
+    for (state::name_index i = 0; i < state_.names.size(); ++i)
+      tables.emplace_back(state_.names[i]);
+    std::sort(tables.begin(), tables.end());
+    for (const auto& table : tables) {
+      auto walked = for_each(table, {}, [&](bytes_view key, bytes_view packed) {
+        state::conflicts_of(table, key, packed, state_.names, state_.replicas,
+                            [&](state::conflict c) { out.push_back(std::move(c)); });
+        return true;
+      });
+      if (!walked) return walked.error();
+    }
+    return out;
+  }
+
+  [[nodiscard]] replica_status status() const {
+    replica_status s;
+    s.space = state_.space;
+    s.self = state_.self;
+    s.changesets = state_.last_position;
+    s.durable = durable_position_;
+    s.snapshot = snapshots_.position();
+    for (causal::replica_index r = 0; r < state_.seen.size(); ++r)
+      s.replicas += state_.seen.at(r) > 0 ? 1 : 0;
+    s.held = held_.count();
+    s.records_in_memory = state_.records.size();
+    s.memory_bytes = state_.records.memory();
+    s.dirty_records = state_.records.dirty_count() + snapshots_.pending();
+    s.read_only = read_only_;
+    s.last_snapshot_error = snapshots_.last_error();
+    return s;
+  }
+
+  // --- What a session sees: only what is durable ---
+
+  [[nodiscard]] space_id space() const { return state_.space; }
+  [[nodiscard]] replica_id self() const { return state_.self; }
+  [[nodiscard]] const schema::descriptor& descriptor() const { return options_.descriptor; }
+  [[nodiscard]] std::uint64_t log_end() const { return durable_position_ + 1; }
+
+  [[nodiscard]] std::vector<history::head> heads() { return durable_heads_; }
+
+  result<std::optional<crypto::digest>> chain_at(const replica_id& origin, std::uint64_t seq) {
+    auto place = place_of(origin, seq);
+    if (!place) return place.error();
+    if (!*place) return std::optional<crypto::digest>{};
+    return std::optional<crypto::digest>{(*place)->chain};
+  }
+
+  result<std::optional<std::uint64_t>> log_position(const replica_id& origin, std::uint64_t seq) {
+    auto place = place_of(origin, seq);
+    if (!place) return place.error();
+    if (!*place) return std::optional<std::uint64_t>{};
+    return std::optional<std::uint64_t>{(*place)->position};
+  }
+
+  /// Visits the durable log: `each(position, origin, seq, changeset) -> bool`, false stops.
+  template <class F>
+  result<> read_log(std::uint64_t position, F&& each) {
+    return storage_.read([&](auto& view) -> result<> {
+      result<> outcome;
+      auto scanned = history::scan_log(view, position, [&](std::uint64_t at, bytes_view data) {
+        if (at > durable_position_) return false;
+        const auto name = codec::peek_dot(data);
+        if (!name) {
+          outcome = error{errc::malformed, "a log entry that is no changeset",
+                          "log position " + std::to_string(at), "restore the store"};
+          return false;
+        }
+        return static_cast<bool>(each(at, name->first, name->second, data));
+      });
+      return scanned ? outcome : scanned;
+    });
+  }
+
+  [[nodiscard]] Storage& storage() noexcept { return storage_; }
+
+ private:
+  using cold_reader = detail::cold_reader<Storage>;
+
+  engine(Storage storage, replica_options options)
+      : storage_(std::move(storage)), options_(std::move(options)) {}
+
+  [[nodiscard]] std::uint64_t now_ms() {
+    return options_.time != nullptr ? options_.time->now_ms() : system_clock{}.now_ms();
+  }
+  // The last moment for stamps of peers.
+  [[nodiscard]] std::uint64_t latest_ms() {
+    const auto now = now_ms();
+    return now + std::min(options_.max_clock_drift_ms, ~std::uint64_t{0} - now);
+  }
+  [[nodiscard]] bool sync_is_due() {
+    const auto now = now_ms();
+    return now < last_sync_ms_ /* the clock was set back */ ||
+           now - last_sync_ms_ >= options_.sync_interval_ms;
+  }
+  [[nodiscard]] causal::hlc next_stamp() { return state_.clock.next(now_ms()); }
+
+  // What this replica has seen since its own last changeset.
+  [[nodiscard]] std::vector<codec::seen_increase> newly_seen() {
+    const auto own = state_.index_of(state_.self);
+    std::vector<codec::seen_increase> out;
+    const auto& before = state_.origins[own].seen;
+    for (causal::replica_index r = 0; r < state_.seen.size(); ++r)
+      if (r != own && state_.seen.at(r) > before.at(r))
+        out.push_back({state_.replicas[r], state_.seen.at(r) - before.at(r)});
+    std::sort(out.begin(), out.end(),
+              [](const auto& a, const auto& b) { return a.replica < b.replica; });
+    return out;
+  }
+
+  result<std::optional<history::log_place>> place_of(const replica_id& origin, std::uint64_t seq) {
+    std::optional<history::log_place> place;
+    const auto r = state_.replicas.find(origin);
+    if (!r || seq == 0) return place;
+    auto done = storage_.read([&](auto& view) -> result<> {
+      auto found = history::find_changeset(view, {*r, seq});
+      if (!found) return found.error();
+      place = *found;
+      return {};
+    });
+    if (!done) return done.error();
+    if (place && place->position > durable_position_) place.reset();
+    return place;
+  }
+
+  // A changeset that is known must have the bytes that the log has.
+  result<> same_as_logged(causal::dot at, bytes_view data) {
+    return storage_.read([&](auto& view) -> result<> {
+      auto place = history::find_changeset(view, at);
+      if (!place) return place.error();
+      if (!*place) return {};
+      auto logged = history::get_sealed(view, history::area::log,
+                                        history::position_key((*place)->position));
+      if (!logged) return logged.error();
+      if (!*logged || **logged == data) return {};
+      return detail::intake::forked({state_.replicas[at.replica], at.seq});
+    });
+  }
+
+  result<ingest_report> take(std::span<const bytes_view> changesets, bool own) {
+    if (read_only_)
+      return error{errc::read_only, "a change to a replica that was opened for reading", "",
+                   "open it for writing"};
+    auto done = take_all(changesets, own);
+    if (!done) state_.forget_unstored();
+    return done;
+  }
+
+  result<ingest_report> take_all(std::span<const bytes_view> changesets, bool own) {
+    detail::intake batch{
+        state_, held_,
+        {own, latest_ms(), options_.max_held_bytes, options_.max_held_changesets}};
+    for (const auto data : changesets)
+      if (auto done = batch.take(data, [&](auto at, auto d) { return same_as_logged(at, d); });
+          !done)
+        return done.error();
+    if (!own)
+      if (auto done = batch.release(); !done) return done.error();
+
+    ingest_report report;
+    report.duplicates = batch.known;
+    report.held = batch.to_hold.size();
+    report.dropped = batch.to_drop.size();
+    if (batch.accepted.empty() && batch.to_hold.empty() && batch.to_drop.empty()) {
+      state_.forget_unstored();
+      return report;
+    }
+    cold_reader cold{storage_};
+    for (const auto& a : batch.accepted)
+      if (auto done = state_.prepare(a->parsed, cold); !done) return done.error();
+
+    auto stored = storage_.write([&](auto& writer) -> result<> {
+      detail::put_new_names(writer, state_);
+      for (const auto& a : batch.accepted) {
+        history::append_changeset(writer, a->at, a->place, a->data);
+        if (a->was_held)
+          writer.erase(history::area::held, detail::held_changesets::storage_key(
+                                                {a->parsed.origin, a->parsed.seq}));
+      }
+      for (const auto& [name, data] : batch.to_hold)
+        history::put_sealed(writer, history::area::held,
+                            detail::held_changesets::storage_key(name), data);
+      for (const auto& name : batch.to_drop)
+        writer.erase(history::area::held, detail::held_changesets::storage_key(name));
+      return {};
+    });
+    if (!stored) return stored.error();
+
+    detail::all_names_stored(state_);
+    for (auto& [name, data] : batch.to_hold) held_.add(name, std::move(data));
+    for (const auto& name : batch.to_drop) held_.erase(name);
+    for (const auto& a : batch.accepted) {
+      held_.erase({a->parsed.origin, a->parsed.seq});
+      state_.fold(a->at, a->parsed, a->place.chain, a->place.position);
+      snapshots_.logged(a->data.size());
+      report.operations += a->parsed.ops.size();
+      report.records += a->parsed.records.size();
+    }
+    report.integrated = batch.accepted.size();
+    after_write();
+    return report;
+  }
+
+  void after_write() {
+    if (storage_.mode() == history::durability::commit) all_is_durable();
+    // A failed step is remembered in the status and tried again after the next write. One step a write keeps up with
+    // small ones; after large ones as many follow as it takes, or memory and the tail of the log would grow without end.
+    if (snapshots_.due(state_, options_))
+      while (snapshots_.step(storage_, state_, options_) && snapshots_.behind(state_, options_)) {
+      }
+    state_.records.shrink(options_.cache_bytes);
+    if (storage_.mode() == history::durability::interval && sync_is_due())
+      static_cast<void>(flush());
+  }
+
+  void all_is_durable() {
+    durable_position_ = state_.last_position;
+    durable_heads_.clear();
+    for (causal::replica_index r = 0; r < state_.origins.size(); ++r) {
+      const auto& o = state_.origins[r];
+      if (o.seq > 0) durable_heads_.push_back({state_.replicas[r], o.seq, o.chain});
+    }
+  }
+
+  result<> load() {
+    read_only_ = storage_.read_only();
+    auto existing = detail::load_store(storage_, options_.space, state_, held_, snapshots_);
+    if (!existing) return existing.error();
+    if (!*existing) {
+      if (read_only_)
+        return error{errc::not_found, "there is no replica in this store", "",
+                     "open it for writing once to make one"};
+      system_random fallback;
+      auto& random = options_.random != nullptr ? *options_.random : fallback;
+      if (auto done = detail::make_store(storage_, options_.space, random, state_); !done)
+        return done;
+    }
+    cold_reader cold{storage_};
+    if (auto done = detail::replay_log(storage_, cold, state_, snapshots_); !done) return done;
+    // What an earlier process wrote and did not sync is as little durable as what this one writes.
+    if (!read_only_)
+      if (auto done = storage_.sync(); !done) return done;
+    all_is_durable();
+    return {};
+  }
+
+  Storage storage_;
+  replica_options options_;
+  detail::replica_state state_;
+  detail::held_changesets held_;
+  detail::snapshotting snapshots_;
+  std::vector<history::head> durable_heads_;
+  std::uint64_t durable_position_ = 0;
+  std::uint64_t last_sync_ms_ = 0;
+  bool read_only_ = false;
+};
+
+}  // namespace joinery

@@ -1,0 +1,204 @@
+// intake: decides what becomes of a batch of changesets, before anything is changed.
+//
+// Purpose: sorts what arrived into new, known, and too early; pulls in held ones whose turn has come; refuses the
+// whole batch on the first fault. What it accepted is then stored in one transaction and folded.
+// Invariants: accepted changesets are in causal order; nothing of the replica's versions moves here; what is only
+// held leaves no trace in the roster; one that waits under a dot never gives way to another silently.
+// Thread-safety: none; lives for one call.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <unordered_map>
+
+#include "joinery/replica/held.hpp"
+#include "joinery/replica/replica_state.hpp"
+
+namespace joinery::detail {
+
+struct accepted_changeset {
+  bytes data;
+  codec::changeset parsed;  ///< views into `data`
+  causal::dot at;
+  history::log_place place;
+  bool was_held = false;    ///< and stands among the held ones in the storage
+};
+
+/// Whose changesets are taken in, and how much may wait.
+struct intake_rules {
+  bool own = false;             ///< written by this replica itself, just now
+  std::uint64_t latest_ms = 0;  ///< stamps after this are held
+  std::size_t held_bytes = 0;
+  std::size_t held_changesets = 0;
+};
+
+class intake {
+ public:
+  using candidate = std::unique_ptr<accepted_changeset>;
+
+  intake(replica_state& state, const held_changesets& held, intake_rules rules)
+      : state_(state), held_(held), rules_(rules), seen_(state.seen) {}
+
+  /// Takes in one changeset. `is_same(dot, bytes) -> result<>` compares one that is known with the log.
+  template <class Same>
+  result<> take(bytes_view data, Same&& is_same) {
+    auto parsed = parse(data);
+    if (!parsed) return parsed.error();
+    auto& c = **parsed;
+    const held_changesets::name name{c.parsed.origin, c.parsed.seq};
+    auto v = judge(c.parsed);
+    if (!v) return v.error();
+    if (*v == verdict::known) {
+      ++known;
+      const causal::dot at{*state_.replicas.find(name.first), name.second};
+      if (state_.seen.seen(at)) return is_same(at, data);
+      const auto twin = std::find_if(accepted.begin(), accepted.end(),
+                                     [&](const auto& a) { return a->at == at; });
+      return (*twin)->data == data ? result<>{} : forked(name);
+    }
+    const auto* waiting = waiting_under(name);
+    if (waiting != nullptr && *waiting != data) return forked(name);
+    if (*v == verdict::next) {
+      c.was_held = held_.contains(name);
+      to_hold.erase(name);
+      return accept(std::move(*parsed)), result<>{};
+    }
+    if (waiting != nullptr) return ++known, result<>{};
+    return hold(name, data);
+  }
+
+  /// Accepts whatever is held and whose turn has come, until nothing moves any more. One that was held before and turns
+  /// out to be at fault fails nothing: it is to be dropped, or, as evidence of a fork, goes on waiting.
+  result<> release() {
+    for (bool moved = true; moved;) {
+      moved = false;
+      for (const auto& origin : waiting_origins()) {
+        for (;;) {
+          const held_changesets::name next{origin, next_seq(origin)};
+          const auto fresh = to_hold.find(next);
+          const auto* data = fresh != to_hold.end() ? &fresh->second : held_.find(next);
+          if (data == nullptr || to_drop.contains(next)) break;
+          auto parsed = parse(*data);
+          auto v = parsed ? judge((*parsed)->parsed) : result<verdict>{parsed.error()};
+          if (!v && fresh != to_hold.end()) return v.error();
+          if (!v && v.error().code != errc::fork) to_drop.insert(next);
+          if (!v || *v != verdict::next) break;
+          (*parsed)->was_held = fresh == to_hold.end();
+          accept(std::move(*parsed));
+          if (fresh != to_hold.end()) to_hold.erase(fresh);
+          moved = true;
+        }
+      }
+    }
+    return {};
+  }
+
+  std::vector<candidate> accepted;
+  std::map<held_changesets::name, bytes> to_hold;
+  std::set<held_changesets::name> to_drop;  ///< held before, and no good
+  std::size_t known = 0;
+
+  static std::string where(const held_changesets::name& name) {
+    return "changeset " + std::to_string(name.second) + " of replica " + name.first.hex();
+  }
+  static error forked(const held_changesets::name& name) {
+    return {errc::fork, "two different changesets under one dot", where(name),
+            "one of the two stores is a copy of the other: give it a new replica id"};
+  }
+
+ private:
+  enum class verdict { next, known, early };
+
+  static result<candidate> parse(bytes_view data) {
+    auto c = std::make_unique<accepted_changeset>();
+    c->data = bytes{data};
+    auto parsed = codec::decode_changeset(c->data);
+    if (!parsed) return parsed.error();
+    c->parsed = std::move(*parsed);
+    return c;
+  }
+
+  result<verdict> judge(const codec::changeset& c) {
+    const held_changesets::name name{c.origin, c.seq};
+    const auto origin = state_.replicas.find(c.origin);
+    const auto before = origin ? seen_.at(*origin) : 0;
+    if (c.seq <= before) return verdict::known;
+    if (c.origin == state_.self && !rules_.own) return older_than_known(name);
+    if (c.seq != before + 1) return verdict::early;
+    const auto* previous = origin ? &staged(*origin) : nullptr;
+    if (previous != nullptr && c.time <= previous->time)
+      return error{errc::malformed, "a stamp that is not above its origin's previous one",
+                   where(name), "the replica that wrote it is at fault"};
+    for (const auto& s : c.seen) {
+      const auto r = state_.replicas.find(s.replica);
+      if (!r) return verdict::early;
+      const auto sum = (previous != nullptr ? previous->seen.at(*r) : 0) + s.increase;
+      if (sum > codec::max_seq)
+        return error{errc::malformed, "a version beyond its limit", where(name), ""};
+      if (sum <= seen_.at(*r)) continue;
+      if (s.replica == state_.self) return older_than_known(name);
+      return verdict::early;
+    }
+    if (!rules_.own && causal::hlc_ms(c.time) > rules_.latest_ms) return verdict::early;
+    return verdict::next;
+  }
+
+  void accept(candidate c) {
+    c->at = {state_.index_of(c->parsed.origin), c->parsed.seq};
+    auto& origin = staged(c->at.replica);
+    c->place.position = state_.last_position + accepted.size() + 1;
+    c->place.chain = history::chain_next(origin.chain, c->data);
+    state_.advance(origin, c->at, c->parsed, c->place.chain);
+    seen_.raise(c->at);
+    accepted.push_back(std::move(c));
+  }
+
+  static error older_than_known(const held_changesets::name& name) {
+    return {errc::fork, "a peer knows more of this replica than the store does", where(name),
+            "the store was put back from an older image: open it under a new replica id"};
+  }
+
+  // What waits under a dot; null when nothing does.
+  [[nodiscard]] const bytes* waiting_under(const held_changesets::name& name) const {
+    const auto fresh = to_hold.find(name);
+    return fresh != to_hold.end() ? &fresh->second : held_.find(name);
+  }
+
+  result<> hold(const held_changesets::name& name, bytes_view data) {
+    held_size_ += data.size();
+    if (held_.size() + held_size_ > rules_.held_bytes ||
+        held_.count() + to_hold.size() >= rules_.held_changesets)
+      return error{errc::flooded, "too many changesets wait for their predecessors", where(name),
+                   "sync with a peer that has what they wait for"};
+    to_hold.emplace(name, data);
+    return {};
+  }
+
+  [[nodiscard]] std::uint64_t next_seq(const replica_id& origin) const {
+    const auto r = state_.replicas.find(origin);
+    return (r ? seen_.at(*r) : 0) + 1;
+  }
+  [[nodiscard]] std::vector<replica_id> waiting_origins() const {
+    auto out = held_.origins();
+    for (const auto& [name, data] : to_hold) out.push_back(name.first);
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+    return out;
+  }
+
+  // A copy of what the origin will have been once the batch is in.
+  history::origin_state& staged(causal::replica_index origin) {
+    const auto [at, fresh] = staged_.try_emplace(origin);
+    if (fresh) at->second = state_.origins[origin];
+    return at->second;
+  }
+
+  replica_state& state_;
+  const held_changesets& held_;
+  intake_rules rules_;
+  causal::version seen_;
+  std::unordered_map<causal::replica_index, history::origin_state> staged_;
+  std::size_t held_size_ = 0;
+};
+
+}  // namespace joinery::detail

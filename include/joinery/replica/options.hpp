@@ -1,0 +1,45 @@
+// Options of a replica, each with its default and what it bounds.
+//
+// Purpose: what the program that opens a replica may decide.
+// Invariants: defaults are safe for a phone.
+// Thread-safety: values; the clock and the random source must outlive the replica.
+#pragma once
+
+#include <cstdint>
+
+#include "joinery/base/clock.hpp"
+#include "joinery/causal/replica_id.hpp"
+#include "joinery/schema/descriptor.hpp"
+
+namespace joinery {
+
+struct replica_options {
+  /// The space; checked against the store's when that exists already. `none` takes the store's.
+  space_id space{};
+  /// What the program knows of the space. Filled in by `replica`.
+  schema::descriptor descriptor{};
+
+  clock* time = nullptr;            ///< the system's when null
+  random_source* random = nullptr;  ///< the system's when null
+
+  /// A changeset stamped further ahead of this device's clock than this is held until its time is near.
+  std::uint64_t max_clock_drift_ms = 24ull * 60 * 60 * 1000;
+  /// What may wait for predecessors, in bytes and changesets; more is refused as `flooded`.
+  std::size_t max_held_bytes = 64u << 20;
+  std::size_t max_held_changesets = 20'000;
+  /// The size of a local changeset above which a commit is refused.
+  std::size_t max_changeset_bytes = 4u << 20;
+
+  /// Records in memory beyond this many bytes are dropped once the snapshot has them.
+  std::size_t cache_bytes = 64u << 20;
+  /// A snapshot step runs when this many records or log bytes are newer than the last snapshot.
+  std::size_t snapshot_records = 4096;
+  std::size_t snapshot_log_bytes = 4u << 20;
+  /// What one transaction of a snapshot writes at most, in records, and about, in bytes.
+  std::size_t snapshot_step_records = 512;
+  std::size_t snapshot_step_bytes = 1u << 20;
+  /// With `durability::interval`: how long a change may stay unsynced.
+  std::uint64_t sync_interval_ms = 1000;
+};
+
+}  // namespace joinery

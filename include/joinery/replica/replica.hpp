@@ -1,0 +1,102 @@
+// replica: one writer of a space, with your schema.
+//
+// Purpose: the façade. Open it, write in transactions, read records as your structs, and hand it to sessions.
+// Invariants: those of the engine (engine.hpp), which it is a typed view of.
+// Thread-safety: one thread at a time; rows that were read may be used while nothing else happens to the replica.
+#pragma once
+
+#include <memory>
+
+#include "joinery/replica/space_name.hpp"
+#include "joinery/replica/transaction.hpp"
+
+namespace joinery {
+
+template <class Schema, history::storage Storage>
+class replica {
+ public:
+  using schema_type = Schema;
+  using engine_type = engine<Storage>;
+  using transaction = joinery::transaction<Schema, engine_type>;
+
+  /// Opens the replica in `storage`, or makes one. Errors: see `engine::open`.
+  static result<replica> open(Storage storage, replica_options options) {
+    options.descriptor = Schema::describe();
+    auto e = engine_type::open(std::move(storage), std::move(options));
+    if (!e) return e.error();
+    return replica{std::make_unique<engine_type>(std::move(*e))};
+  }
+
+  /// Runs `body(transaction&)` and commits what it did as one changeset: all of it, or nothing. A `failure` thrown in
+  /// the body comes back as its error, any other exception passes through; either way nothing stays behind.
+  /// Gives the changeset's dot, or nothing when nothing was changed.
+  template <class F>
+  result<std::optional<causal::dot>> write(F&& body) {
+    transaction tx{*engine_};
+    const auto before = engine_->log_size();
+    try {
+      body(tx);
+    } catch (const failure& f) {
+      return f.error();
+    }
+    if (engine_->log_size() != before)
+      return error{errc::invalid_argument, "the replica changed during a transaction", "",
+                   "do not sync or write from inside replica::write"};
+    return engine_->commit(tx.take_changes());
+  }
+
+  /// The living record under `key`, as it is now; an empty row when there is none. Throws `failure` on read errors.
+  template <class Record>
+  [[nodiscard]] row<Record> find(std::string_view key) {
+    const auto packed = engine_->record(Schema::template find<Record>::name, key).value();
+    if (!crdt::read_cell(packed).alive()) return {};
+    return make_row<Record>(key, packed);
+  }
+
+  /// Walks the living records of a table in key order, from `from` on: `each(key, const Record&)`, which may return
+  /// false to stop. Throws `failure` on read errors.
+  template <class Record, class F>
+  void for_each(F&& each, std::string_view from = {}) {
+    engine_
+        ->for_each(Schema::template find<Record>::name, from,
+                   [&](bytes_view key, bytes_view packed) {
+                     if (!crdt::read_cell(packed).alive()) return true;
+                     const auto r = make_row<Record>(key, packed);
+                     if constexpr (std::is_void_v<decltype(each(key, *r))>) {
+                       each(key, *r);
+                       return true;
+                     } else {
+                       return static_cast<bool>(each(key, *r));
+                     }
+                   })
+        .value();
+  }
+
+  /// The digest of the canonical state: equal on replicas that have integrated the same changesets.
+  [[nodiscard]] result<crypto::digest> digest() { return engine_->digest(); }
+  /// The open conflicts, in order of table and key.
+  [[nodiscard]] result<std::vector<state::conflict>> conflicts() { return engine_->conflicts(); }
+  [[nodiscard]] replica_status status() const { return engine_->status(); }
+
+  /// Brings the snapshot up to date, so that the next opening is quick, and syncs. Call it before closing.
+  result<> checkpoint() { return engine_->checkpoint(); }
+  /// Makes everything committed durable; of use with `durability::interval`.
+  result<> flush() { return engine_->flush(); }
+
+  /// What sessions exchange changesets with. Its address does not change when the replica is moved.
+  [[nodiscard]] engine_type& endpoint() noexcept { return *engine_; }
+
+ private:
+  explicit replica(std::unique_ptr<engine_type> e) : engine_(std::move(e)) {}
+
+  template <class Record>
+  row<Record> make_row(bytes_view key, bytes_view packed) {
+    return row<Record>{std::make_unique<detail::row_access>(
+        Schema::template find<Record>::name, bytes{key}, bytes{packed}, engine_->names(),
+        engine_->replicas())};
+  }
+
+  std::unique_ptr<engine_type> engine_;
+};
+
+}  // namespace joinery

@@ -1,0 +1,101 @@
+// replica_state: all that a replica knows in memory, and how a changeset is folded into it.
+//
+// Purpose: rosters, names, versions, heads, the clock and the working set belong together: a changeset moves all of
+// them, or none.
+// Invariants: everything up to `last_position` is in; `origins` has an entry for each replica index.
+// Thread-safety: none; guarded by its owner.
+#pragma once
+
+#include "joinery/codec/changeset.hpp"
+#include "joinery/history/origins.hpp"
+#include "joinery/state/working_set.hpp"
+
+namespace joinery::detail {
+
+struct replica_state {
+  space_id space;
+  replica_id self;
+  causal::roster replicas;
+  state::name_table names;
+  causal::version seen;
+  history::origin_table origins;
+  causal::hybrid_clock clock;
+  state::working_set records;
+  std::uint64_t last_position = 0;
+  /// How many roster entries and names the storage has.
+  std::size_t stored_replicas = 0;
+  std::size_t stored_names = 0;
+
+  /// The index of `id`, with an origin entry.
+  causal::replica_index index_of(const replica_id& id) {
+    const auto index = replicas.add(id);
+    while (origins.size() <= index) {
+      const auto fresh = static_cast<causal::replica_index>(origins.size());
+      origins.emplace_back().chain = history::chain_start(space, replicas[fresh]);
+    }
+    return index;
+  }
+
+  /// Undoes additions to the roster and the names that came to nothing.
+  void forget_unstored() {
+    replicas.shrink(stored_replicas);
+    origins.resize(stored_replicas);
+    names.shrink(stored_names);
+  }
+
+  /// Lets an origin's version and head move on to `c`. `origin` may be a copy.
+  void advance(history::origin_state& origin, causal::dot at, const codec::changeset& c,
+               const crypto::digest& chain) const {
+    for (const auto& s : c.seen) {
+      const auto r = *replicas.find(s.replica);
+      origin.seen.set(r, origin.seen.at(r) + s.increase);
+    }
+    origin.seen.raise(at);
+    origin.seq = at.seq;
+    origin.time = c.time;
+    origin.chain = chain;
+  }
+
+  /// Folds `c`, which stands at `position`, into version, clock and records. Cannot fail: `prepare` gave indexes to
+  /// every id and name in it and loaded its records. Records that already stand for `position` are left as they are.
+  void fold(causal::dot at, const codec::changeset& c, const crypto::digest& chain,
+            std::uint64_t position) {
+    auto& origin = origins[at.replica];
+    advance(origin, at, c, chain);
+    seen.raise(at);
+    clock.observe(c.time);
+    last_position = position;
+    const causal::stamp by{at, c.time, origin.seen};
+    for (std::size_t i = 0; i < c.ops.size();) {
+      const auto record = c.ops[i].record;
+      const auto& where = c.records[record];
+      const auto table = *names.find(c.names[where.table]);
+      auto* slot = records.find(table, where.key);
+      const bool apply = slot->position < position;
+      const auto before = slot->packed.size();
+      for (; i < c.ops.size() && c.ops[i].record == record; ++i) {
+        const auto& op = c.ops[i];
+        if (!apply) continue;
+        state::field_id field;
+        if (op.action == crdt::cell_action::update)
+          field = {*names.find(c.names[op.field]), op.type};
+        state::apply_op(slot->packed, op.action, op.incarnation, field, op.delta, by);
+      }
+      if (apply) records.changed({table, where.key}, *slot, before, position);
+    }
+  }
+
+  /// Gives every name in `c` an index and reads every record of it in, so that `fold` cannot fail.
+  template <state::cold_records C>
+  result<> prepare(const codec::changeset& c, C& cold) {
+    for (const auto& s : c.seen) index_of(s.replica);
+    for (const auto name : c.names) names.add(name);
+    for (const auto& r : c.records) {
+      auto slot = records.load(cold, *names.find(c.names[r.table]), r.key);
+      if (!slot) return slot.error();
+    }
+    return {};
+  }
+};
+
+}  // namespace joinery::detail

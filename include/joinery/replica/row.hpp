@@ -1,0 +1,80 @@
+// row: a record that was read, as the user's struct.
+//
+// Purpose: a copy of the record's packed bytes at one moment, with the struct's handles bound to it. It stays as it
+// was, whatever happens in the replica afterwards.
+// Invariants: reading only; writing through it throws `failure` (read_only). It must not outlive the replica.
+// Thread-safety: as a `std::string`.
+#pragma once
+
+#include <memory>
+
+#include "joinery/schema/schema.hpp"
+#include "joinery/state/record.hpp"
+
+namespace joinery {
+
+namespace detail {
+
+class row_access final : public schema::record_access {
+ public:
+  row_access(std::string_view table, bytes key, bytes packed, const state::name_table& names,
+             const causal::roster& replicas)
+      : table_(table), key_(std::move(key)), packed_(std::move(packed)), names_(names),
+        replicas_(replicas) {}
+
+  [[nodiscard]] bytes_view key() const noexcept { return key_; }
+
+  bytes_view state(std::string_view field, crdt::shape type) override {
+    const auto name = names_.find(field);
+    if (!name) return {};
+    return state::field_state(crdt::read_cell(packed_).value, {*name, type});
+  }
+  void change(std::string_view field, crdt::shape, bytes) override {
+    throw failure({errc::read_only, "a change outside a write transaction",
+                   where() + " field " + std::string{field}, "make it inside replica::write"});
+  }
+  [[nodiscard]] const causal::roster& replicas() const override { return replicas_; }
+  [[nodiscard]] causal::replica_index self() const override { return 0; }
+  [[nodiscard]] std::string where() const override {
+    return std::string{table_} + "[" + printable(key_) + "]";
+  }
+
+  /// A key for messages: as it is when it is printable, in hexadecimal when not.
+  static std::string printable(bytes_view key) {
+    const bool plain = std::all_of(key.begin(), key.end(), [](char c) {
+      return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F;
+    });
+    return plain ? "\"" + std::string{key} + "\"" : "0x" + to_hex(key);
+  }
+
+ private:
+  std::string_view table_;
+  bytes key_;
+  bytes packed_;
+  const state::name_table& names_;
+  const causal::roster& replicas_;
+};
+
+}  // namespace detail
+
+template <class Record>
+class row {
+ public:
+  /// No record.
+  row() = default;
+  explicit row(std::unique_ptr<detail::row_access> access) : access_(std::move(access)) {
+    schema::bind(record_.emplace(), *access_);
+  }
+
+  explicit operator bool() const noexcept { return record_.has_value(); }
+  /// Precondition: there is a record.
+  const Record& operator*() const noexcept { return *record_; }
+  const Record* operator->() const noexcept { return &*record_; }
+  [[nodiscard]] bytes_view key() const noexcept { return access_->key(); }
+
+ private:
+  std::unique_ptr<detail::row_access> access_;
+  std::optional<Record> record_;  // its handles point to *access_, which does not move
+};
+
+}  // namespace joinery

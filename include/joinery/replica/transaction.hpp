@@ -1,0 +1,111 @@
+// transaction: typed writes that become one changeset.
+//
+// Purpose: hands out the user's structs, bound to drafts of packed records. `replica::write` commits it when the body
+// returns, and drops it when the body throws.
+// Invariants: nothing of it is visible outside before the commit; drafts are kept in place while it lives.
+// Thread-safety: one thread; must not be kept beyond `write`.
+#pragma once
+
+#include <deque>
+
+#include "joinery/replica/draft.hpp"
+#include "joinery/replica/engine.hpp"
+
+namespace joinery {
+
+template <class Schema, class Engine>
+class transaction final : private detail::draft_source {
+ public:
+  explicit transaction(Engine& engine)
+      : engine_(engine), stamp_(engine.next_own_stamp()), context_(engine.seen()) {
+    context_.raise(stamp_.first);
+  }
+  transaction(const transaction&) = delete;
+  transaction& operator=(const transaction&) = delete;
+
+  /// The record under `key`, made when there is none. On one that is there it is a touch: it survives a concurrent
+  /// deletion. Throws `failure`: invalid_argument (empty key), too_large (a key above 400 bytes), and read errors.
+  template <class Record>
+  Record create(std::string_view key) {
+    auto& d = draft_of<Record>(key);
+    d.create();
+    return bound<Record>(d);
+  }
+  /// The record under `key`, to change it. Throws `failure` (not_found) when there is none.
+  template <class Record>
+  Record edit(std::string_view key) {
+    auto& d = draft_of<Record>(key);
+    if (!d.alive())
+      throw failure({errc::not_found, "there is no such record", d.where(),
+                     "create it, or test with contains()"});
+    return bound<Record>(d);
+  }
+  /// As `edit`; nothing when there is none.
+  template <class Record>
+  std::optional<Record> find(std::string_view key) {
+    auto& d = draft_of<Record>(key);
+    if (!d.alive()) return std::nullopt;
+    return bound<Record>(d);
+  }
+  template <class Record>
+  [[nodiscard]] bool contains(std::string_view key) {
+    return draft_of<Record>(key).alive();
+  }
+  /// Deletes the record; false when there is none.
+  template <class Record>
+  bool erase(std::string_view key) {
+    return draft_of<Record>(key).erase();
+  }
+
+  /// All operations so far, moved out. For `replica::write`.
+  codec::changeset_writer take_changes() {
+    codec::changeset_writer out;
+    for (auto& d : drafts_)
+      for (auto& op : d.ops()) out.add(d.table(), d.key(), std::move(op));
+    drafts_.clear();
+    index_.clear();
+    return out;
+  }
+
+ private:
+  template <class Record>
+  detail::draft& draft_of(std::string_view key) {
+    using table = typename Schema::template find<Record>;
+    if (key.empty())
+      throw failure({errc::invalid_argument, "an empty key", std::string{table::name}, "name the record"});
+    if (key.size() > codec::max_key)
+      throw failure({errc::too_large, "a key of " + std::to_string(key.size()) + " bytes",
+                     std::string{table::name}, "the limit is " + std::to_string(codec::max_key)});
+    const auto [at, fresh] = index_.try_emplace({table::name, bytes{key}}, nullptr);
+    if (fresh) {
+      try {
+        at->second = &drafts_.emplace_back(static_cast<detail::draft_source&>(*this), table::name, table::rule, bytes{key});
+      } catch (...) {
+        index_.erase(at);
+        throw;
+      }
+    }
+    return *at->second;
+  }
+  template <class Record>
+  static Record bound(detail::draft& d) {
+    Record record;
+    schema::bind(record, d);
+    return record;
+  }
+
+  bytes_view committed(std::string_view table, bytes_view key) override {
+    return engine_.record(table, key).value();
+  }
+  const state::name_table& names() const override { return engine_.names(); }
+  const causal::roster& replicas() const override { return engine_.replicas(); }
+  causal::stamp stamp() const override { return {stamp_.first, stamp_.second, context_}; }
+
+  Engine& engine_;
+  std::pair<causal::dot, causal::hlc> stamp_;
+  causal::version context_;
+  std::deque<detail::draft> drafts_;
+  std::map<std::pair<std::string_view, bytes>, detail::draft*> index_;
+};
+
+}  // namespace joinery

@@ -1,0 +1,71 @@
+// The ledger of open conflicts.
+//
+// Purpose: finds every register with more than one causally maximal write of different values, in living cells. It is
+// read off the state, so it is the same on all replicas; a write that saw the values resolves the conflict.
+// Invariants: reads only.
+// Thread-safety: pure functions.
+#pragma once
+
+#include "joinery/causal/roster.hpp"
+#include "joinery/state/record.hpp"
+
+namespace joinery::state {
+
+struct conflicting_write {
+  bytes value;  ///< encoded (crdt/value.hpp)
+  replica_id by;
+  causal::hlc time = 0;
+  std::uint64_t rank = 0;
+  bool shown = false;  ///< whether this is what an lww shows
+};
+
+struct conflict {
+  std::string table;
+  bytes key;
+  std::string field;            ///< the field's name
+  std::vector<bytes> path;      ///< encoded keys of the maps on the way to the register
+  std::vector<conflicting_write> writes;  ///< ascending by (rank, time, replica)
+};
+
+namespace detail {
+
+template <class F>
+void conflicts_in(crdt::shape type, bytes_view packed, std::vector<bytes>& path, F& found) {
+  if (type.outer() == crdt::kind::map) {
+    crdt::detail::for_each_entry(packed, [&](crdt::detail::entry e) {
+      const auto c = crdt::read_cell(e.payload);
+      if (!c.alive()) return;
+      path.emplace_back(e.key);
+      conflicts_in(type.inner(), c.value, path, found);
+      path.pop_back();
+    });
+  } else if (type.outer() == crdt::kind::lww || type.outer() == crdt::kind::mv) {
+    if (crdt::detail::in_conflict(packed)) found(packed, path);
+  }
+}
+
+}  // namespace detail
+
+/// Calls `each(conflict)` for the open conflicts of one record.
+template <class F>
+void conflicts_of(std::string_view table, bytes_view key, bytes_view record,
+                  const name_table& names, const causal::roster& replicas, F&& each) {
+  const auto cell = crdt::read_cell(record);
+  if (!cell.alive()) return;
+  for_each_field(cell.value, [&](const packed_field& f) {
+    std::vector<bytes> path;
+    const auto found = [&](bytes_view packed, const std::vector<bytes>& at) {
+      conflict c{std::string{table}, bytes{key}, std::string{names[f.id.name]}, at, {}};
+      for (const auto& w : crdt::detail::read_writes(packed))
+        c.writes.push_back({bytes{w.value}, replicas[w.at.replica], w.time, w.rank, false});
+      std::sort(c.writes.begin(), c.writes.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.rank, a.time, a.by) < std::tie(b.rank, b.time, b.by);
+      });
+      c.writes.back().shown = true;
+      each(std::move(c));
+    };
+    detail::conflicts_in(f.id.type, f.state, path, found);
+  });
+}
+
+}  // namespace joinery::state

@@ -1,0 +1,48 @@
+// name_table: which table or field name each index stands for.
+//
+// Purpose: interns names inside a replica, so that packed records hold small integers. Ids of tables and fields are
+// their names: indexes never leave the replica.
+// Invariants: an index never changes its meaning; indexes are dense from 0.
+// Thread-safety: none; guarded by its owner.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace joinery::state {
+
+using name_index = std::uint32_t;
+
+class name_table {
+ public:
+  name_index add(std::string_view name) {
+    if (const auto known = find(name)) return *known;
+    const auto& kept = names_.emplace_back(name);
+    return index_[kept] = static_cast<name_index>(names_.size() - 1);
+  }
+  [[nodiscard]] std::optional<name_index> find(std::string_view name) const {
+    const auto at = index_.find(name);
+    if (at == index_.end()) return std::nullopt;
+    return at->second;
+  }
+  /// Precondition: `index < size()`.
+  [[nodiscard]] std::string_view operator[](name_index index) const { return names_[index]; }
+  [[nodiscard]] std::size_t size() const noexcept { return names_.size(); }
+
+  /// Forgets every index from `size` on: undoes additions that came to nothing.
+  void shrink(std::size_t size) {
+    while (names_.size() > size) {
+      index_.erase(names_.back());
+      names_.pop_back();
+    }
+  }
+
+ private:
+  std::deque<std::string> names_;  // a deque: the index holds views into it
+  std::unordered_map<std::string_view, name_index> index_;
+};
+
+}  // namespace joinery::state

@@ -1,0 +1,172 @@
+// Packed records: a cell whose value is fields.
+//
+// Purpose: how a record stands in memory and in snapshots, and the operations on it. Everything works on the packed
+// bytes in place; a field's state is found by a walk over the fields before it.
+// Packed as a cell (crdt/detail/cell.hpp) with the value (varint name, varint shape, block state)*.
+// Invariants: fields ascend by (name, shape); no field with an empty state. The shape is part of a field's
+// identity: two programs that give one name different kinds do not damage each other's values.
+// Thread-safety: pure functions.
+#pragma once
+
+#include <vector>
+
+#include "joinery/crdt/dispatch.hpp"
+#include "joinery/state/names.hpp"
+
+namespace joinery::state {
+
+using causal::stamp;
+using causal::version;
+
+struct field_id {
+  name_index name = 0;
+  crdt::shape type;
+  friend constexpr auto operator<=>(const field_id&, const field_id&) = default;
+};
+
+struct packed_field {
+  field_id id;
+  bytes_view state;
+};
+
+inline packed_field read_field(byte_reader& in) {
+  packed_field f;
+  f.id.name = static_cast<name_index>(in.varint_up_to(0xFFFFFFFF));
+  f.id.type = crdt::shape::from_code(static_cast<std::uint32_t>(in.varint_up_to(0xFFFFFFFF)));
+  f.state = in.block();
+  return f;
+}
+
+inline void write_field(byte_writer& out, field_id id, bytes_view state) {
+  if (state.empty()) return;
+  out.varint(id.name);
+  out.varint(id.type.code());
+  out.block(state);
+}
+
+/// Calls `each(packed_field)` over a record's value.
+template <class F>
+void for_each_field(bytes_view value, F&& each) {
+  byte_reader in{value};
+  while (!in.at_end()) {
+    const auto f = read_field(in);
+    if (in.ok()) each(f);
+  }
+}
+
+/// The state of a field; empty when it was never written.
+inline bytes_view field_state(bytes_view value, field_id id) {
+  byte_reader in{value};
+  while (!in.at_end()) {
+    const auto f = read_field(in);
+    if (!in.ok() || f.id > id) break;
+    if (f.id == id) return f.state;
+  }
+  return {};
+}
+
+namespace detail {
+
+// Applies a delta to one field of the value that starts at `value_at`, moving only the bytes behind it.
+inline void apply_field(bytes& record, std::size_t value_at, field_id id, bytes_view delta,
+                        const stamp& by) {
+  byte_reader in{bytes_view{record}.substr(value_at)};
+  while (!in.at_end()) {
+    const auto at = value_at + in.position();
+    const auto f = read_field(in);
+    if (!in.ok() || f.id > id) {
+      bytes fresh;
+      byte_writer w{fresh};
+      bytes state;
+      crdt::apply(id.type, {}, delta, by).onto(state);
+      write_field(w, id, state);
+      record.insert(at, fresh);
+      return;
+    }
+    if (f.id != id) continue;
+    auto change = crdt::apply(id.type, f.state, delta, by);
+    const auto size = f.state.size() - change.removed + change.inserted.size();
+    const auto end = value_at + in.position();
+    if (size == 0) {
+      record.erase(at, end - at);
+      return;
+    }
+    const auto state_at = end - f.state.size();
+    const auto length_at = state_at - varint_size(f.state.size());
+    change.at += state_at;
+    change.onto(record);
+    if (size == end - state_at) return;
+    bytes length;
+    byte_writer{length}.varint(size);
+    record.replace(length_at, state_at - length_at, length);
+    return;
+  }
+  bytes state;
+  crdt::apply(id.type, {}, delta, by).onto(state);
+  byte_writer w{record};
+  write_field(w, id, state);
+}
+
+}  // namespace detail
+
+/// Integrates one operation of the changeset `by` into `record`, in place.
+inline void apply_op(bytes& record, crdt::cell_action action, std::uint64_t incarnation,
+                     field_id field, bytes_view delta, const stamp& by) {
+  if (const auto value_at = crdt::detail::touch_cell(record, incarnation, action, by))
+    detail::apply_field(record, *value_at, field, delta, by);
+}
+
+/// Merges two states of one record over the same roster and names.
+inline bytes join_record(bytes_view a, const version& seen_by_a, bytes_view b,
+                         const version& seen_by_b) {
+  return crdt::detail::join_cell(a, seen_by_a, b, seen_by_b, [&](bytes_view x, bytes_view y) {
+    bytes out;
+    byte_writer w{out};
+    byte_reader rx{x}, ry{y};
+    while (!rx.at_end() || !ry.at_end()) {
+      auto px = rx, py = ry;
+      const auto fx = rx.at_end() ? packed_field{} : read_field(px);
+      const auto fy = ry.at_end() ? packed_field{} : read_field(py);
+      if (!px.ok() || !py.ok()) break;
+      const bool take_x = !rx.at_end() && (ry.at_end() || fx.id <= fy.id);
+      const bool take_y = !ry.at_end() && (rx.at_end() || fy.id <= fx.id);
+      const auto id = take_x ? fx.id : fy.id;
+      write_field(w, id,
+                  crdt::join(id.type, take_x ? fx.state : bytes_view{}, seen_by_a,
+                             take_y ? fy.state : bytes_view{}, seen_by_b));
+      if (take_x) rx = px;
+      if (take_y) ry = py;
+    }
+    return out;
+  });
+}
+
+/// The canonical form: replica indexes mapped by `map` (whose `canonical` is set), fields under their names in
+/// order, dead cells as incarnation and mark. Equal on all replicas of equal versions.
+inline bytes canonical_record(bytes_view record, const crdt::reindexing& map,
+                              const name_table& names) {
+  return crdt::detail::reindex_cell(record, map, [&](bytes_view value) {
+    struct named {
+      std::string_view name;
+      crdt::shape type;
+      bytes_view state;
+    };
+    std::vector<named> fields;
+    for_each_field(value, [&](const packed_field& f) {
+      fields.push_back({names[f.id.name], f.id.type, f.state});
+    });
+    std::sort(fields.begin(), fields.end(), [](const named& a, const named& b) {
+      return std::tie(a.name, a.type) < std::tie(b.name, b.type);
+    });
+    bytes out;
+    byte_writer w{out};
+    for (const auto& f : fields) {
+      w.block(f.name);
+      w.varint(f.type.code());
+      w.block(crdt::reindex(f.type, f.state, map));
+    }
+    return out;
+  });
+}
+
+}  // namespace joinery::state
