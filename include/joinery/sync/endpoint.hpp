@@ -1,0 +1,49 @@
+// The endpoint concept: what a session exchanges changesets with.
+//
+// Purpose: a replica models it, and so does a relay that knows no schema.
+// Invariants: only durable changesets are shown; the log is in an order that respects causality, positions ascend
+// and never change their meaning. `ingest` is all or nothing.
+// Thread-safety: a session calls its endpoint from the thread that calls the session.
+#pragma once
+
+#include <concepts>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "joinery/base/result.hpp"
+#include "joinery/history/head.hpp"
+#include "joinery/replica/report.hpp"
+#include "joinery/schema/descriptor.hpp"
+
+namespace joinery::sync {
+
+/// Called for each log entry from a position on: (position, origin, seq, changeset bytes). False stops. An archetype:
+/// `read_log` takes any callable of this signature.
+struct log_visitor {
+  bool operator()(std::uint64_t, const replica_id&, std::uint64_t, bytes_view) const;
+};
+
+template <class E>
+concept endpoint = requires(E& e, const replica_id& id, std::uint64_t n, log_visitor visit,
+                            std::span<const bytes_view> changesets) {
+  { e.space() } -> std::convertible_to<space_id>;
+  { e.self() } -> std::convertible_to<replica_id>;
+  { e.descriptor() } -> std::convertible_to<const schema::descriptor&>;
+  /// Every origin's last durable changeset.
+  { e.heads() } -> std::same_as<std::vector<history::head>>;
+  /// The chain digest of `id` at `n` ≥ 1; nothing when it is not known here (above its head, or long forgotten).
+  { e.chain_at(id, n) } -> std::same_as<result<std::optional<crypto::digest>>>;
+  /// One past the position of the last durable changeset.
+  { e.log_end() } -> std::same_as<std::uint64_t>;
+  /// The position of the changeset (`id`, `seq`); nothing when it is not in the log.
+  { e.log_position(id, n) } -> std::same_as<result<std::optional<std::uint64_t>>>;
+  /// Visits the durable log from a position on, in order.
+  { e.read_log(n, visit) } -> std::same_as<result<>>;
+  /// Integrates what a peer sent, in one durable transaction (durable once `heads` shows it).
+  { e.ingest(changesets) } -> std::same_as<result<ingest_report>>;
+  /// The digest of the canonical state at exactly the version that `heads` shows after the call.
+  { e.digest() } -> std::same_as<result<crypto::digest>>;
+};
+
+}  // namespace joinery::sync

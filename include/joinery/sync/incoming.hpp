@@ -1,0 +1,59 @@
+// incoming: how much a peer may send, and changesets that come in pieces.
+//
+// Purpose: holds the peer to the credit that it was granted, and puts large changesets together again.
+// Invariants: holds at most one unfinished changeset, never above the limit of one, and never more than has come.
+// Thread-safety: none; guarded by the session.
+#pragma once
+
+#include <utility>
+
+#include "joinery/base/result.hpp"
+#include "joinery/sync/messages.hpp"
+
+namespace joinery::sync {
+
+class incoming {
+ public:
+  explicit incoming(std::uint64_t window) : window_(window), granted_(window) {}
+
+  /// A frame of data came in that took `wire` bytes. Errors: flooded.
+  result<> charge(std::size_t wire) {
+    if (wire > granted_)
+      return error{errc::flooded, "a frame of " + std::to_string(wire) + " bytes, above the " +
+                                      std::to_string(granted_) + " granted",
+                   "", "the peer is at fault"};
+    granted_ -= wire;
+    return {};
+  }
+
+  /// What to grant anew: nothing until half of the window is used, so that grants stay few.
+  [[nodiscard]] std::uint64_t grant() {
+    const auto used = window_ - granted_;
+    if (used < window_ - window_ / 2) return 0;
+    granted_ = window_;
+    return used;
+  }
+
+  /// Adds a piece; gives the whole changeset once it is complete. Errors: protocol, too_large.
+  result<std::optional<bytes>> add(const part& p) {
+    if (p.total > codec::max_changeset)
+      return error{errc::too_large, "a changeset of " + std::to_string(p.total) + " bytes", "",
+                   "the limit is " + std::to_string(codec::max_changeset)};
+    if (buffer_.empty()) total_ = p.total;
+    if (p.offset != buffer_.size() || p.total != total_ || p.data.size() > total_ - buffer_.size())
+      return error{errc::protocol, "a piece of a changeset that does not follow the one before",
+                   "offset " + std::to_string(p.offset), "the peer is at fault"};
+    buffer_.append(p.data);
+    if (buffer_.size() < total_) return std::optional<bytes>{};
+    return std::optional<bytes>{std::exchange(buffer_, {})};
+  }
+  [[nodiscard]] bool assembling() const noexcept { return !buffer_.empty(); }
+
+ private:
+  std::uint64_t window_;
+  std::uint64_t granted_;
+  bytes buffer_;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace joinery::sync

@@ -1,0 +1,258 @@
+// messages: what two sessions say to each other.
+//
+// Purpose: each message as a value, written and read as a MessagePack array within limits. docs/format.md.
+// Invariants: what `encode` writes, `read` gives back; `read` gives a value or nothing, whatever the bytes. Each list
+// of heads names an origin once.
+// Thread-safety: values; views point into the payload that was read.
+#pragma once
+
+#include <span>
+#include <unordered_set>
+#include <vector>
+
+#include "joinery/codec/pack.hpp"
+#include "joinery/history/head.hpp"
+#include "joinery/codec/limits.hpp"
+#include "joinery/sync/options.hpp"
+
+namespace joinery::sync {
+
+inline constexpr std::uint64_t protocol_version = 1;
+inline constexpr std::uint64_t oldest_protocol_version = 1;
+inline constexpr std::string_view protocol_magic = "joinery";
+
+/// The type byte of a frame.
+enum class message : std::uint8_t {
+  hello = 1,
+  heads = 2,
+  schema = 3,
+  changes = 4,
+  part = 5,
+  ack = 6,
+  credit = 7,
+  caught_up = 8,
+  digest = 9,
+  error = 10,
+  bye = 11,
+  ping = 12,
+};
+
+struct hello {
+  std::uint64_t version = protocol_version;
+  std::uint64_t oldest = oldest_protocol_version;  ///< the oldest version that the sender speaks
+  space_id space;
+  replica_id replica;
+  std::uint64_t fingerprint = 0;  ///< of the schema
+  std::uint64_t head_count = 0;   ///< how many heads follow
+  std::uint64_t max_frame = 0;
+  std::uint64_t credit = 0;
+  std::uint64_t idle_ms = 0;  ///< the sender gives up after this long without a byte; 0: never
+  bool verify = false;
+};
+
+/// A piece of a changeset that is too large for one frame.
+struct part {
+  std::uint64_t total = 0;
+  std::uint64_t offset = 0;
+  bytes_view data;
+};
+
+struct ack {
+  std::uint64_t received = 0;  ///< changesets of this session that the sender has dealt with
+  std::uint64_t held = 0;      ///< of these, kept until later
+  std::vector<history::head> heads;
+};
+
+struct state_digest {
+  crypto::digest heads;  ///< of `heads_digest`
+  crypto::digest state;
+};
+
+/// The longest list of heads that fits every peer's frames.
+inline constexpr std::size_t heads_per_message = 1000;
+
+namespace detail {
+
+inline void write_heads(codec::pack_writer& w, std::span<const history::head> heads) {
+  w.array(heads.size());
+  for (const auto& h : heads) {
+    w.array(3);
+    w.binary(h.origin.view());
+    w.u64(h.seq);
+    w.binary(h.chain.view());
+  }
+}
+
+inline std::vector<history::head> read_heads(codec::pack_reader& in) {
+  std::vector<history::head> heads;
+  std::unordered_set<replica_id> named;
+  for (auto n = in.array(); n > 0 && in.ok(); --n) {
+    in.array_of(3);
+    const auto origin = replica_id::from_bytes(in.binary());
+    const auto seq = in.u64_up_to(codec::max_seq);
+    const auto chain = crypto::digest::from_bytes(in.binary());
+    const bool good = origin && !origin->is_none() && seq > 0 && chain;
+    if (!good || !named.insert(*origin).second) in.fail();
+    else heads.push_back({*origin, seq, *chain});
+  }
+  return heads;
+}
+
+template <class T>
+std::optional<T> whole(const codec::pack_reader& in, T value) {
+  if (!in.finished()) return std::nullopt;
+  return value;
+}
+
+}  // namespace detail
+
+inline bytes encode(const hello& m) {
+  bytes out;
+  codec::pack_writer w{out};
+  w.array(11);
+  w.text(protocol_magic);
+  w.u64(m.version);
+  w.u64(m.oldest);
+  w.binary(m.space.view());
+  w.binary(m.replica.view());
+  w.u64(m.fingerprint);
+  w.u64(m.head_count);
+  w.u64(m.max_frame);
+  w.u64(m.credit);
+  w.u64(m.idle_ms);
+  w.boolean(m.verify);
+  return out;
+}
+
+/// Of a hello of another version only the two versions are read, unless the sender speaks ours as well.
+inline std::optional<hello> read_hello(bytes_view payload) {
+  codec::pack_reader in{payload};
+  hello m;
+  const auto items = in.array();
+  if (in.text() != protocol_magic) in.fail();
+  m.version = in.u64();
+  m.oldest = in.u64();
+  if (!in.ok() || m.oldest > m.version || m.oldest == 0) return std::nullopt;
+  if (m.oldest > protocol_version || m.version < oldest_protocol_version) return m;
+  const auto space = space_id::from_bytes(in.binary());
+  const auto replica = replica_id::from_bytes(in.binary());
+  m.fingerprint = in.u64();
+  m.head_count = in.u64_up_to(max_origins);
+  m.max_frame = in.u64();
+  m.credit = in.u64_up_to(max_window);
+  m.idle_ms = in.u64();
+  m.verify = in.boolean();
+  if (!in.ok() || !space || !replica || replica->is_none()) return std::nullopt;
+  if (m.max_frame < min_frame_limit || m.credit < min_window) return std::nullopt;
+  // A newer peer may say more than we understand.
+  const bool whole = m.version > protocol_version ? items >= 11 : items == 11 && in.finished();
+  if (!whole) return std::nullopt;
+  m.space = *space;
+  m.replica = *replica;
+  return m;
+}
+
+inline bytes encode_heads(std::span<const history::head> heads) {
+  bytes out;
+  codec::pack_writer w{out};
+  detail::write_heads(w, heads);
+  return out;
+}
+inline std::optional<std::vector<history::head>> read_heads(bytes_view payload) {
+  codec::pack_reader in{payload};
+  auto heads = detail::read_heads(in);
+  return detail::whole(in, std::move(heads));
+}
+
+inline std::optional<std::vector<bytes_view>> read_changes(bytes_view payload) {
+  codec::pack_reader in{payload};
+  std::vector<bytes_view> out;
+  for (auto n = in.array(); n > 0 && in.ok(); --n) out.push_back(in.binary());
+  if (out.empty()) in.fail();
+  return detail::whole(in, std::move(out));
+}
+
+inline bytes encode(const part& m) {
+  bytes out;
+  codec::pack_writer w{out};
+  w.array(3);
+  w.u64(m.total);
+  w.u64(m.offset);
+  w.binary(m.data);
+  return out;
+}
+inline std::optional<part> read_part(bytes_view payload) {
+  codec::pack_reader in{payload};
+  in.array_of(3);
+  part m;
+  m.total = in.u64();
+  m.offset = in.u64();
+  m.data = in.binary();
+  if (m.data.empty()) in.fail();
+  return detail::whole(in, m);
+}
+
+inline bytes encode(const ack& m) {
+  bytes out;
+  codec::pack_writer w{out};
+  w.array(3);
+  w.u64(m.received);
+  w.u64(m.held);
+  detail::write_heads(w, m.heads);
+  return out;
+}
+inline std::optional<ack> read_ack(bytes_view payload) {
+  codec::pack_reader in{payload};
+  in.array_of(3);
+  ack m;
+  m.received = in.u64();
+  m.held = in.u64();
+  m.heads = detail::read_heads(in);
+  return detail::whole(in, std::move(m));
+}
+
+inline bytes encode_credit(std::uint64_t amount) {
+  bytes out;
+  codec::pack_writer w{out};
+  w.array(1);
+  w.u64(amount);
+  return out;
+}
+inline std::optional<std::uint64_t> read_credit(bytes_view payload) {
+  codec::pack_reader in{payload};
+  in.array_of(1);
+  const auto amount = in.u64_up_to(max_window);
+  if (amount == 0) in.fail();
+  return detail::whole(in, amount);
+}
+
+inline bytes encode(const state_digest& m) {
+  bytes out;
+  codec::pack_writer w{out};
+  w.array(2);
+  w.binary(m.heads.view());
+  w.binary(m.state.view());
+  return out;
+}
+inline std::optional<state_digest> read_digest(bytes_view payload) {
+  codec::pack_reader in{payload};
+  in.array_of(2);
+  const auto heads = crypto::digest::from_bytes(in.binary());
+  const auto state = crypto::digest::from_bytes(in.binary());
+  if (!in.finished() || !heads || !state) return std::nullopt;
+  return state_digest{*heads, *state};
+}
+
+/// caught_up, bye and ping say all with their type.
+inline bytes encode_empty() {
+  bytes out;
+  codec::pack_writer{out}.array(0);
+  return out;
+}
+inline bool read_empty(bytes_view payload) {
+  codec::pack_reader in{payload};
+  in.array_of(0);
+  return in.finished();
+}
+
+}  // namespace joinery::sync

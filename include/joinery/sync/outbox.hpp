@@ -1,0 +1,37 @@
+// outbox: frames that wait to be sent.
+//
+// Purpose: messages go in, bytes come out; data is compressed where that pays.
+// Invariants: holds whole frames only, until they are taken. Its owner keeps it short: see session_options::low_water.
+// Thread-safety: none; guarded by the session.
+#pragma once
+
+#include <utility>
+
+#include "joinery/sync/messages.hpp"
+
+namespace joinery::sync {
+
+class outbox {
+ public:
+  /// Gives the bytes that the message takes on the wire.
+  std::size_t put(message type, bytes_view payload) {
+    const bool data =
+        type == message::changes || type == message::part || type == message::schema;
+    ++messages_;
+    return codec::append_frame(pending_, static_cast<std::uint8_t>(type), payload, data);
+  }
+  void put(message type) { put(type, encode_empty()); }
+
+  [[nodiscard]] std::size_t size() const noexcept { return pending_.size(); }
+  [[nodiscard]] bool empty() const noexcept { return pending_.empty(); }
+  /// How many messages were ever put.
+  [[nodiscard]] std::uint64_t messages() const noexcept { return messages_; }
+  bytes take() { return std::exchange(pending_, {}); }
+  void clear() { pending_.clear(); }
+
+ private:
+  bytes pending_;
+  std::uint64_t messages_ = 0;
+};
+
+}  // namespace joinery::sync

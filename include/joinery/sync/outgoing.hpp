@@ -1,0 +1,181 @@
+// outgoing: what the peer lacks, in causal order, as far as it lets us.
+//
+// Purpose: a cursor over the endpoint's log. It skips what the peer is known to have (it said so, sent it, or was sent
+// it), packs the rest into frames under the peer's credit, and notes what comes back acknowledged.
+// Invariants: the log's order is kept. Nothing is copied ahead: a stalled peer costs a position, not data.
+// Thread-safety: none; guarded by the session.
+#pragma once
+
+#include "joinery/sync/lineage.hpp"
+#include "joinery/sync/outbox.hpp"
+
+namespace joinery::sync {
+
+template <endpoint E>
+class outgoing {
+ public:
+  /// The peer said hello and has `heads`. Errors: gap, when the log no longer has what it lacks.
+  result<> start(E& e, const hello& peer, const std::vector<history::head>& heads,
+                 const session_options& options) {
+    window_ = credit_ = peer.credit;
+    const auto body = std::min<std::uint64_t>(options.batch, peer.max_frame);
+    piece_ = static_cast<std::size_t>(std::min<std::uint64_t>(body, codec::max_frame_body)) - slack;
+    for (const auto& h : heads) has_[h.origin] = acked_[h.origin] = h.seq;
+    at_ = e.log_end();
+    for (const auto& ours : e.heads()) {
+      const auto known = seq_of(has_, ours.origin);
+      if (ours.seq <= known) continue;
+      const auto position = e.log_position(ours.origin, known + 1);
+      if (!position) return position.error();
+      if (!*position)
+        return error{errc::gap, "the peer lacks what this log no longer holds",
+                     text_of(ours.origin, known + 1), "sync it with a replica that still does"};
+      at_ = std::min(at_, **position);
+    }
+    return {};
+  }
+
+  /// The peer was heard to have a changeset. Errors: flooded.
+  result<> learn(const replica_id& origin, std::uint64_t seq) {
+    if (has_.size() >= 2 * max_origins && !has_.contains(origin))
+      return error{errc::flooded, "a peer names too many origins", "", "the peer is at fault"};
+    auto& known = has_[origin];
+    known = std::max(known, seq);
+    return {};
+  }
+
+  /// The peer grants more. Errors: protocol.
+  result<> grant(std::uint64_t amount) {
+    if (amount > window_ - credit_)
+      return error{errc::protocol, "a grant of " + std::to_string(amount) + " bytes beyond the window",
+                   "", "the peer is at fault"};
+    credit_ += amount;
+    return {};
+  }
+
+  /// Puts one frame of what the peer lacks. False when there is nothing, or no credit for it.
+  result<bool> send(E& e, outbox& out) {
+    more_ = false;
+    const auto end = e.log_end();
+    if (at_ >= end) return false;
+    batch b;
+    bool stopped = false;
+    const auto room = credit_ > slack ? std::min<std::uint64_t>(piece_, credit_ - slack) : 0;
+    std::size_t visited = 0;
+    const auto read = e.read_log(at_, [&](std::uint64_t position, const replica_id& origin,
+                                          std::uint64_t seq, bytes_view changeset) {
+      at_ = position;
+      if (offset_ == 0 && seq <= seq_of(has_, origin)) {
+        ++at_;
+        stopped = more_ = ++visited == most_skipped;
+      } else {
+        stopped = !add(b, static_cast<std::size_t>(room), origin, seq, changeset);
+      }
+      return !stopped;
+    });
+    if (!read) return read.error();
+    if (!stopped) at_ = std::max(at_, end);
+    if (b.count == 0 && b.body.empty()) return false;
+    if (b.type == message::changes) {
+      bytes payload;
+      codec::pack_writer{payload}.array(b.count);
+      b.body.insert(0, payload);
+    }
+    credit_ -= out.put(b.type, b.body);
+    return true;
+  }
+
+  /// Errors: protocol, fork, flooded; those of the endpoint.
+  result<> acknowledge(E& e, const ack& m, lineage<E>& chains) {
+    if (m.received < received_ || m.received > sent_ || m.held > m.received)
+      return error{errc::protocol, "an acknowledgement of what was not sent", "",
+                   "the peer is at fault"};
+    received_ = m.received;
+    held_ = m.held;
+    for (const auto& h : m.heads) {
+      if (auto same = chains.check(e, h); !same) return same;
+      if (auto learnt = learn(h.origin, h.seq); !learnt) return learnt;
+      auto& acked = acked_[h.origin];
+      acked = std::max(acked, h.seq);
+      const auto awaited = awaited_.find(h.origin);
+      if (awaited != awaited_.end() && awaited->second <= acked) awaited_.erase(awaited);
+    }
+    return {};
+  }
+
+  /// Whether everything durable here was sent, or was there.
+  [[nodiscard]] bool at_end(E& e) const { return offset_ == 0 && at_ >= e.log_end(); }
+  /// Whether it was also dealt with there: durable, or held.
+  [[nodiscard]] bool settled(E& e) const {
+    return at_end(e) && received_ == sent_ && (awaited_.empty() || held_ > 0);
+  }
+  /// Whether the cursor paused only to let others run.
+  [[nodiscard]] bool more() const noexcept { return more_; }
+  [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+  [[nodiscard]] std::uint64_t held() const noexcept { return held_; }
+
+ private:
+  using seqs = std::unordered_map<replica_id, std::uint64_t>;
+
+  static constexpr std::size_t slack = 64;  ///< what frame, array and part headers may take
+  static constexpr std::size_t item_head = 5;
+  static constexpr std::size_t most_skipped = 16384;  ///< entries in one call
+
+  struct batch {
+    message type = message::changes;
+    bytes body;
+    std::size_t count = 0;
+  };
+
+  static std::uint64_t seq_of(const seqs& map, const replica_id& origin) {
+    const auto at = map.find(origin);
+    return at == map.end() ? 0 : at->second;
+  }
+
+  /// Adds a changeset, or a piece of it; false when the frame is full.
+  bool add(batch& b, std::size_t room, const replica_id& origin, std::uint64_t seq,
+           bytes_view changeset) {
+    const bool fits = offset_ == 0 && changeset.size() + item_head + b.body.size() <= room;
+    if (fits) {
+      codec::pack_writer{b.body}.binary(changeset);
+      ++b.count;
+      done(origin, seq);
+      return true;
+    }
+    if (b.count > 0) return false;
+    // It does not fit even alone. The peer grants anew once half of its window is used: until then wait only if less
+    // than half of it is left.
+    const auto rest = changeset.substr(offset_);
+    const bool scarce = room < piece_ && room < rest.size() && credit_ <= window_ / 2;
+    if (scarce || room == 0) return false;
+    const auto chunk = rest.substr(0, room);
+    b.type = message::part;
+    b.body = encode(part{changeset.size(), offset_, chunk});
+    offset_ += chunk.size();
+    if (offset_ == changeset.size()) done(origin, seq);
+    return false;
+  }
+
+  void done(const replica_id& origin, std::uint64_t seq) {
+    offset_ = 0;
+    ++at_;
+    ++sent_;
+    has_[origin] = std::max(has_[origin], seq);
+    if (seq > seq_of(acked_, origin)) awaited_[origin] = seq;
+  }
+
+  std::uint64_t at_ = 0;      ///< the log position to go on from
+  std::uint64_t offset_ = 0;  ///< bytes of the changeset there that were sent already
+  std::size_t piece_ = 0;     ///< bytes of changesets that one frame may hold
+  std::uint64_t window_ = 0;
+  std::uint64_t credit_ = 0;
+  seqs has_;      ///< what the peer has, or was sent
+  seqs acked_;    ///< what it said is durable there
+  seqs awaited_;  ///< sent, and not acknowledged
+  std::uint64_t sent_ = 0;
+  std::uint64_t received_ = 0;  ///< of these, dealt with by the peer
+  std::uint64_t held_ = 0;
+  bool more_ = false;
+};
+
+}  // namespace joinery::sync
