@@ -1,0 +1,183 @@
+// workouts: what was imported, and what the athlete writes about it.
+#include <algorithm>
+#include <memory>
+#include <ostream>
+
+#include "sport_tracker/commands/commands.hpp"
+#include "sport_tracker/commands/records.hpp"
+#include "sport_tracker/import/sport.hpp"
+
+namespace sport_tracker {
+namespace {
+
+struct workout_arguments {
+  std::string key, field, value, verb;
+};
+
+std::string title_of(const workout_session& w) {
+  const auto own = *w.title;
+  return own.empty() ? *w.recorded.title : own;
+}
+std::string sport_of(const workout_session& w) {
+  const auto own = *w.sport;
+  return own.empty() ? *w.recorded.sport : own;
+}
+
+struct listed {
+  std::int64_t started;
+  std::string line;
+};
+
+listed line_of(std::string_view key, const workout_session& w, bool imperial) {
+  const auto& r = w.recorded;
+  const auto padded = [](std::string text, std::size_t width) {
+    if (text.size() < width) text.append(width - text.size(), ' ');
+    return text + "  ";
+  };
+  std::string line = padded(short_key(key), 8);
+  line += padded(r.started_at_ms.is_set() ? utc_date(*r.started_at_ms) : "-", 10);
+  line += padded(printable(sport_of(w)), 5);
+  line += padded(r.distance_m.is_set() ? distance_text(*r.distance_m, imperial) : "-", 10);
+  line += padded(r.duration_s.is_set() ? duration_text(*r.duration_s) : "-", 8);
+  line += printable(title_of(w), 50);
+  if (w.title.in_conflict() || w.sport.in_conflict() || w.notes.in_conflict())
+    line += "  (conflict)";
+  return {*r.started_at_ms, line};
+}
+
+int list_workouts(context& c) {
+  const bool imperial = is_imperial(c);
+  std::vector<listed> lines;
+  c.db.for_each<workout_session>([&](std::string_view key, const workout_session& w) {
+    lines.push_back(line_of(key, w, imperial));
+  });
+  std::stable_sort(lines.begin(), lines.end(),
+                   [](const listed& a, const listed& b) { return a.started < b.started; });
+  for (const auto& each : lines) c.out << each.line << "\n";
+  return exit_done;
+}
+
+int show_workout(context& c, const std::string& name) {
+  const auto key = full_key<workout_session>(c.db, name, "workout");
+  const auto w = c.db.find<workout_session>(key);
+  const auto& r = w->recorded;
+  const auto line = [&](std::string_view label, const std::string& value) {
+    if (!value.empty())
+      c.out << label << std::string(label.size() < 14 ? 14 - label.size() : 1, ' ') << value
+            << "\n";
+  };
+  const auto number = [&](std::string_view label, const joinery::lww<std::uint32_t>& field,
+                          std::string_view unit) {
+    if (field.is_set()) line(label, std::to_string(*field) + std::string(unit));
+  };
+  line("workout", key);
+  line("athlete", printable(*w->athlete));
+  line("sport", printable(sport_of(*w)));
+  line("title", printable(title_of(*w)));
+  if (r.started_at_ms.is_set()) line("started", utc_time(*r.started_at_ms));
+  if (r.duration_s.is_set()) line("duration", duration_text(*r.duration_s));
+  if (r.distance_m.is_set()) line("distance", distance_text(*r.distance_m, is_imperial(c)));
+  number("elevation", r.elevation_gain_m, " m up");
+  number("heart rate", r.average_heart_rate_bpm, " on average");
+  number("", r.max_heart_rate_bpm, " at most");
+  number("energy", r.calories_kcal, " kcal");
+  if (*w->effort > 0) line("effort", std::to_string(*w->effort) + " of 10");
+  w->tags.for_each([&](const std::string& tag) { line("tag", printable(tag)); });
+  for (const auto& notes : w->notes.get())
+    line(w->notes.in_conflict() ? "notes (one)" : "notes", printable(notes));
+  w->source_files.for_each([&](const std::string& file) { line("file", printable(file)); });
+  return exit_done;
+}
+
+int edit_workout(context& c, const std::string& name,
+                 const std::function<void(workout_session)>& how) {
+  const auto key = full_key<workout_session>(c.db, name, "workout");
+  c.db.write([&](database::transaction& tx) { how(tx.edit<workout_session>(key)); }).value();
+  return exit_done;
+}
+
+int delete_workout(context& c, const std::string& name) {
+  const auto key = full_key<workout_session>(c.db, name, "workout");
+  c.db.write([&](database::transaction& tx) { tx.erase<workout_session>(key); }).value();
+  c.out << "deleted workout " << short_key(key) << "\n";
+  return exit_done;
+}
+
+}  // namespace
+
+void set_workout_field(workout_session w, const std::string& field, const std::string& value) {
+  if (field == "title") {
+    w.title = checked_text("the title", value);
+  } else if (field == "notes") {
+    w.notes = checked_text("the notes", value, true);
+  } else if (field == "sport") {
+    if (!value.empty() && value != name_of(sport_from(value)))
+      throw input_error("a sport is run, ride, swim, walk, hike, sup or other, not " +
+                        printable(value));
+    w.sport = value;
+  } else if (field == "effort") {
+    w.effort = number_from("the effort", value, 0, 10);
+  } else {
+    throw input_error("a workout has no field " + printable(field) +
+                      " to edit; there are title, notes, sport and effort");
+  }
+}
+
+void add_workout_commands(CLI::App& app, request& chosen) {
+  const auto a = std::make_shared<workout_arguments>();
+  auto* workouts = app.add_subcommand(
+      "workouts",
+      "List, show, edit and delete workouts; a KEY may be given by its first characters");
+  workouts->require_subcommand(0, 1);
+  workouts->callback([&chosen, workouts] {
+    if (workouts->get_subcommands().empty()) chosen = {access::read, list_workouts};
+  });
+  const auto add = [&](const std::string& name, const std::string& about) {
+    auto* command = workouts->add_subcommand(name, about);
+    command->add_option("KEY", a->key, "The workout")->required();
+    return command;
+  };
+
+  workouts->add_subcommand("list", "List them by date; also without any word")->callback([&chosen] {
+    chosen = {access::read, list_workouts};
+  });
+  add("show", "Show one")->callback([&chosen, a] {
+    chosen = {access::read, [key = a->key](context& c) { return show_workout(c, key); }};
+  });
+  add("delete", "Delete one; an edit made elsewhere meanwhile brings it back, and its XP stay")
+      ->callback([&chosen, a] {
+        chosen = {access::write, [key = a->key](context& c) { return delete_workout(c, key); }};
+      });
+
+  auto* edit = add("edit", "Set a field");
+  edit->add_option("FIELD", a->field, "title, notes, sport or effort (1 to 10)")->required();
+  edit->add_option("VALUE", a->value, "Its new value")->required();
+  edit->callback([&chosen, a] {
+    chosen = {access::write, [args = *a](context& c) {
+                return edit_workout(c, args.key, [&](workout_session w) {
+                  set_workout_field(w, args.field, args.value);
+                });
+              }};
+  });
+
+  auto* tag = add("tag", "Add or remove a tag");
+  tag->add_option("VERB", a->verb, "add or remove")
+      ->required()
+      ->check(CLI::IsMember({"add", "remove"}));
+  tag->add_option("TAG", a->value, "The tag")->required();
+  tag->callback([&chosen, a] {
+    chosen = {access::write, [args = *a](context& c) {
+                const auto text = checked_text("the tag", args.value);
+                if (text.empty()) throw input_error("the tag is empty");
+                return edit_workout(c, args.key, [&](workout_session w) {
+                  if (args.verb == "add") {
+                    w.tags.insert(text);
+                  } else {
+                    w.tags.erase(text);
+                  }
+                });
+              }};
+  });
+}
+
+}  // namespace sport_tracker

@@ -1,0 +1,129 @@
+// result, error, ids, hexadecimal digits and the injected clock.
+#include <catch2/catch.hpp>
+
+#include <memory>
+#include <unordered_set>
+
+#include "joinery/base/clock.hpp"
+#include "joinery/base/id128.hpp"
+#include "joinery/base/result.hpp"
+#include "joinery/causal/replica_id.hpp"
+#include "joinery/testing/prng.hpp"
+
+namespace {
+
+using joinery::errc;
+using joinery::error;
+using joinery::failure;
+using joinery::result;
+using id = joinery::id128<struct a_tag>;
+
+const error full{errc::full, "no space left", "data.mdb", "free some"};
+
+TEST_CASE("a result holds its value") {
+  result<std::string> r = std::string("seven");
+  REQUIRE(r);
+  CHECK(*r == "seven");
+  CHECK(r->size() == 5);
+  CHECK(r.value() == "seven");
+  r.value() += "teen";
+  CHECK(std::move(r).value() == "seventeen");
+}
+
+TEST_CASE("a result without a value says why, and throws it where the value is asked for") {
+  const result<int> r = full;
+  CHECK_FALSE(r);
+  CHECK_FALSE(r.has_value());
+  CHECK(r.error().code == errc::full);
+  try {
+    (void)r.value();
+    FAIL("there was a value");
+  } catch (const failure& f) {
+    CHECK(f.error().where == "data.mdb");
+    CHECK(std::string(f.what()) == full.text());
+  }
+}
+
+TEST_CASE("a result of nothing is good or an error") {
+  const result<> good;
+  CHECK(good);
+  CHECK_NOTHROW(good.value());
+  const result<> bad = full;
+  CHECK_FALSE(bad);
+  CHECK(bad.error().what == "no space left");
+  CHECK_THROWS_AS(bad.value(), failure);
+}
+
+TEST_CASE("a result carries what can only be moved") {
+  result<std::unique_ptr<int>> r = std::make_unique<int>(7);
+  const auto taken = std::move(r).value();
+  CHECK(*taken == 7);
+}
+
+TEST_CASE("an error reads as one line: code, what, where, advice") {
+  CHECK(full.text() == "full: no space left (data.mdb); free some");
+  CHECK(error{errc::gap, "missing", "", ""}.text() == "gap: missing");
+}
+
+TEST_CASE("every error code has a name of its own") {
+  std::unordered_set<std::string_view> names;
+  int codes = 0;
+  for (int c = 0; c < 100; ++c) {
+    const auto name = name_of(static_cast<errc>(c));
+    if (name == "unknown") continue;
+    ++codes;
+    names.insert(name);
+  }
+  CHECK(codes >= 23);
+  CHECK(static_cast<int>(names.size()) == codes);
+}
+
+TEST_CASE("ids are ordered as unsigned bytes, and read back from exactly sixteen") {
+  id low, high;
+  low.data[0] = 0x7F;
+  high.data[0] = 0x80;
+  CHECK(low < high);
+  CHECK(id::from_bytes(low.view()) == low);
+  CHECK_FALSE(id::from_bytes(low.view().substr(1)).has_value());
+  CHECK_FALSE(id::from_bytes(low.hex()).has_value());
+  CHECK(high.hex() == "80000000000000000000000000000000");
+  CHECK(id{}.is_none());
+  CHECK_FALSE(high.is_none());
+  CHECK(std::unordered_set<id>{low, high, low}.size() == 2);
+}
+
+TEST_CASE("a new replica id is never none, even of a random source that begins with zeros") {
+  struct late final : joinery::random_source {
+    int calls = 0;
+    void fill(std::span<unsigned char> out) override {
+      for (auto& byte : out) byte = calls == 0 ? 0 : 9;
+      ++calls;
+    }
+  } random;
+  CHECK_FALSE(joinery::new_replica_id(random).is_none());
+  CHECK(random.calls == 2);
+}
+
+TEST_CASE("bytes are shown as two digits each") {
+  CHECK(joinery::to_hex(joinery::bytes_view{"\0\x0F\xF0\xFF", 4}) == "000ff0ff");
+  CHECK(joinery::to_hex("").empty());
+}
+
+TEST_CASE("a manual clock stands still; the system's is past 2020") {
+  joinery::manual_clock still(7);
+  CHECK(still.now_ms() == 7);
+  CHECK(still.now_ms() == 7);
+  still.now = 5;
+  CHECK(still.now_ms() == 5);
+  CHECK(joinery::system_clock{}.now_ms() > 1'577'836'800'000);
+}
+
+TEST_CASE("a seed gives the same numbers everywhere") {
+  joinery::testing::prng random(0);
+  CHECK(random.next() == 0xE220A8397B1DCDAF);  // SplitMix64's published first outputs for 0
+  CHECK(random.next() == 0x6E789E6AA1B965F4);
+  CHECK(random.next() == 0x06C45D188009454F);
+  CHECK(random.below(1) == 0);
+}
+
+}  // namespace

@@ -1,0 +1,25 @@
+// Replicas that write, meet, fail and come back show what the contract says, whatever the order.
+#include <catch2/catch.hpp>
+
+#include "tests/replica/simulation.hpp"
+
+using replica_tests::simulation;
+
+namespace {
+
+void run(std::uint64_t first, std::uint64_t count, int steps) {
+  for (auto seed = first; seed < first + count; ++seed) {
+    try {
+      simulation{seed, steps};
+    } catch (const std::exception& e) {
+      FAIL("seed " << seed << ", " << steps << " steps: " << e.what());
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("short random histories agree with the oracle, on failing storages and tiny caches") {
+  run(1, 1500, 14);
+}
+TEST_CASE("longer random histories agree with the oracle") { run(100'000, 60, 120); }
