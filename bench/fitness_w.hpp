@@ -1,6 +1,6 @@
-// The workload fitness-W(N, R): one table of 10 000 records with six scalar fields, a counter and a set of tags; R
-// replicas share the base and then make N/R operations each. The generator is fixed to the bit: a checksum over
-// the operations is verified before anything is measured.
+// The workload fitness-W(N, R): one table of 10 000 records with six scalar fields, a counter and a
+// set of tags; R replicas share the base and then make N/R operations each. The generator is fixed
+// to the bit: a checksum over the operations is verified before anything is measured.
 #pragma once
 
 #include <algorithm>

@@ -1,7 +1,8 @@
-// Merge throughput over fitness-W(100 000, 4): one replica integrates what the three others wrote, in memory, one
-// thread; encoded changesets in, state out, with every check of the real path. Beside it the limit that the
-// same machine reaches in the same run when nothing is checked: decode the same bytes and copy each delta into a
-// table. Each run verifies the workload's checksum, equal digests and the count of tags that are left.
+// Merge throughput over fitness-W(100 000, 4): one replica integrates what the three others wrote,
+// in memory, one thread; encoded changesets in, state out, with every check of the real path.
+// Beside it the limit that the same machine reaches in the same run when nothing is checked: decode
+// the same bytes and copy each delta into a table. Each run verifies the workload's checksum, equal
+// digests and the count of tags that are left.
 #include <benchmark/benchmark.h>
 
 #include <cstdio>

@@ -75,7 +75,7 @@ watch sync "127.0.0.1:$port"
 stop_serving
 watch profile
 run_key=$("$program" --store phone.store workouts | awk '/Morning run/ { print $1; exit }')
-walk_key=$("$program" --store phone.store workouts | awk '/Evening walk|walk/ { print $1; exit }')
+walk_key=$("$program" --store phone.store workouts | awk '$3 == "walk" { print $1; exit }')
 
 tell "Offline again, both edit the same profile and the same workout."
 phone profile set name "Ana"

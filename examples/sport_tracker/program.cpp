@@ -77,9 +77,10 @@ int run(const invocation& what) {
   if (stays) {
     const network_context n{db.endpoint(), [&](const std::string& line) { run_line(c, line); },
                             what.verbose, std::cout, std::cerr};
-    const auto before = totals_of(db);
+    const bool once = what.sync && !what.sync->live;
+    const auto before = once ? totals_of(db) : std::vector<total>{};
     code = what.serve ? serve(n, *what.serve) : sync(n, *what.sync);
-    if (what.sync && !what.sync->live) print_merged(std::cout, before, totals_of(db));
+    if (once) print_merged(std::cout, before, totals_of(db));
   } else {
     code = what.command.run(c);
   }

@@ -1,7 +1,7 @@
 // One replica of one CRDT, without joinery's engine.
 //
-// Purpose: what the examples of docs/types.md share. A program with the engine needs none of it: there, a commit makes
-// the changeset, and sessions carry it.
+// Purpose: what the examples of docs/types.md share. A program with the engine needs none of it:
+// there, a commit makes the changeset, and sessions carry it.
 // Thread-safety: none; a value.
 #pragma once
 

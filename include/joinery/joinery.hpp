@@ -1,7 +1,7 @@
 // joinery: what a client app with LMDB includes.
 //
-// Purpose: fields and schemas, a replica stored on disk, and sessions. Transports, testing and tools are opt-in, each by
-// its own header.
+// Purpose: fields and schemas, a replica stored on disk, and sessions. Transports, testing and
+// tools are opt-in, each by its own header.
 // Invariants: none of its own.
 // Thread-safety: as each part.
 #pragma once
@@ -17,8 +17,8 @@ namespace joinery {
 template <class Schema>
 using stored_replica = replica<Schema, store::lmdb>;
 
-/// Opens the replica in the directory `path`, or makes one there. Errors: those of `store::lmdb::open` and
-/// `engine::open`.
+/// Opens the replica in the directory `path`, or makes one there. Errors: those of
+/// `store::lmdb::open` and `engine::open`.
 template <class Schema>
 result<stored_replica<Schema>> open(store::lmdb_options where, replica_options options) {
   auto storage = store::lmdb::open(where);

@@ -14,7 +14,8 @@ TEST_CASE("a stamp is the wall clock's time while that moves") {
   CHECK(hlc_ms(c.next(1'700'000'000'000)) == 1'700'000'000'000);
 }
 
-TEST_CASE("a stamp is above everything observed, when the clock stands still and when it steps back") {
+TEST_CASE(
+    "a stamp is above everything observed, when the clock stands still and when it steps back") {
   hybrid_clock c;
   c.observe(hlc_from_ms(1000));
   CHECK(c.next(1000) == hlc_from_ms(1000) + 1);
@@ -48,7 +49,8 @@ TEST_CASE("stamps rise whatever the wall clock does") {
   }
 }
 
-// `highest + 1` began again at 0 here: one stamp from a broken clock made every later one the oldest.
+// `highest + 1` began again at 0 here: one stamp from a broken clock made every later one the
+// oldest.
 TEST_CASE("at the end of 64 bits the clock stands still instead of starting over") {
   hybrid_clock c;
   c.observe(~hlc{0} - 1);

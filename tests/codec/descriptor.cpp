@@ -91,7 +91,8 @@ TEST_CASE("kinds and rules of a newer joinery are refused as unsupported, with t
 
 TEST_CASE("mutated descriptors give a value or an error") {
   const auto good = codec::encode_descriptor(sample());
-  for (std::size_t n = 0; n < good.size(); ++n) CHECK(code_of(good.substr(0, n)) == errc::malformed);
+  for (std::size_t n = 0; n < good.size(); ++n)
+    CHECK(code_of(good.substr(0, n)) == errc::malformed);
   std::mt19937 random{3};
   for (int round = 0; round < 20'000; ++round) {
     auto changed = good;

@@ -38,8 +38,7 @@ bytes resealed(bytes frame) {
 TEST_CASE("a frame has the bytes that docs/format.md gives") {
   bytes out;
   CHECK(append_frame(out, 12, "\x90") == 15);
-  CHECK(to_hex(out) == "0000000b0c0090" + to_hex(out.substr(7)));
-  CHECK(byte_reader{bytes_view{out}.substr(7)}.fixed64() == codec::checksum(bytes{"\x0C\x00\x90", 3}));
+  CHECK(to_hex(out) == "0000000b0c009016a33dfc780bdbd6");
 }
 
 TEST_CASE("frames come out as they went in, whatever the chunks") {
@@ -159,7 +158,8 @@ TEST_CASE("compressed data must say its size, and say it truly") {
   CHECK(code(more) == errc::malformed);
   CHECK(code(less) == errc::malformed);
 
-  // A stream without a size: the same content, the size flag and field taken out, a window given instead.
+  // A stream without a size: the same content, the size flag and field taken out, a window given
+  // instead.
   auto hidden = good;
   hidden.replace(4, 3, bytes{"\x00\x38", 2});
   CHECK(code(hidden) == errc::malformed);

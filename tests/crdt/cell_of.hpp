@@ -1,7 +1,7 @@
 // cell_of<C>: one cell as a CRDT of its own, with both ways to delete.
 //
-// Purpose: records and map entries are cells; maps only know update_wins. Here the tests get at both delete rules, and
-// hold them to the same laws and the same oracle as everything else.
+// Purpose: records and map entries are cells; maps only know update_wins. Here the tests get at
+// both delete rules, and hold them to the same laws and the same oracle as everything else.
 // Thread-safety: as a `std::string`.
 #pragma once
 
@@ -24,8 +24,8 @@ struct cell_rules {
   static constexpr crdt::shape type() { return {}; }
   static bool valid(bytes_view state, crdt::replica_index replicas) {
     return state.empty() || crdt::detail::valid_cell(state, replicas, [&](bytes_view value) {
-      return inner::valid(value, replicas);
-    });
+             return inner::valid(value, replicas);
+           });
   }
   static bool valid_delta(bytes_view delta) {
     return crdt::detail::valid_cell_delta(delta, inner::valid_delta);
@@ -44,8 +44,8 @@ struct cell_rules {
     });
   }
   static bytes reindex(bytes_view state, const crdt::reindexing& map) {
-    return crdt::detail::reindex_cell(
-        state, map, [&](bytes_view value) { return inner::reindex(value, map); });
+    return crdt::detail::reindex_cell(state, map,
+                                      [&](bytes_view value) { return inner::reindex(value, map); });
   }
 };
 

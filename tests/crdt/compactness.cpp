@@ -12,24 +12,25 @@ using namespace joinery::crdt;
 using joinery::bytes;
 using joinery::bytes_view;
 
-/// Three replicas write one delta after another, each having seen all before: what is left of 99 changesets.
+/// Three replicas write one delta after another, each having seen all before: what is left of 99
+/// changesets.
 template <class C, class Write>
 C after_many(Write write) {
-  joinery::testing::moment<C> m;
+  joinery::testing::moment m{&joinery::testing::law_subject_of<C>};
   for (unsigned i = 0; i < 99; ++i) {
     const auto r = static_cast<replica_index>(i % 3);
-    joinery::testing::changeset c{{r, m.seen.at(r) + 1}, i, m.seen, {}};
-    c.context.raise(c.at);
-    c.deltas.push_back(write(m.state, i));
+    auto c = m.next(r, i);
+    c.deltas.push_back(write(C{m.state}, i));
     m.integrate(c);
   }
-  return m.state;
+  return C{m.state};
 }
 
 std::size_t dots_in(bytes_view packed) { return detail::read_dots(packed).size(); }
 
 TEST_CASE("an element inserted again and again by all holds the last insertion's dot alone") {
-  const auto s = after_many<or_set<int>>([](const auto&, unsigned) { return or_set<int>::insert(1); });
+  const auto s =
+      after_many<or_set<int>>([](const auto&, unsigned) { return or_set<int>::insert(1); });
   CHECK(dots_in(detail::find_entry(s.state(), encode_value(1)).payload) == 1);
 }
 
@@ -48,7 +49,8 @@ TEST_CASE("a cell touched again and again by all holds the last touch alone") {
 }
 
 TEST_CASE("a register written again and again by all holds the last write alone") {
-  const auto r = after_many<lww<unsigned>>([](const auto&, unsigned i) { return lww<unsigned>::set(i); });
+  const auto r =
+      after_many<lww<unsigned>>([](const auto&, unsigned i) { return lww<unsigned>::set(i); });
   CHECK(detail::read_writes(r.state()).size() == 1);
 }
 
@@ -58,7 +60,8 @@ TEST_CASE("an emptied set and a flag that is off take no bytes") {
     return i < 50 ? or_set<int>::insert(v) : or_set<int>::erase(v);
   });
   CHECK(s.state().empty());
-  CHECK(after_many<flag>([](const auto&, unsigned i) { return flag::set(i < 98); }).state().empty());
+  CHECK(
+      after_many<flag>([](const auto&, unsigned i) { return flag::set(i < 98); }).state().empty());
 }
 
 TEST_CASE("the canonical form of a dead entry is its incarnation and its mark") {

@@ -1,8 +1,10 @@
 // The oracle: what a CRDT must show, worked out from the whole history.
 //
-// Purpose: a second opinion. It keeps every operation with everything that happened before it, and reads the
-// contract of the types literally, over and over from the start: slow and plain. It includes nothing of joinery.
-// Invariants: events are numbered in an order that respects causality; `seen` is closed under what happened before.
+// Purpose: a second opinion. It keeps every operation with everything that happened before it,
+// and reads the contract of the types literally, over and over from the start: slow and plain. It
+// includes nothing of joinery.
+// Invariants: events are numbered in an order that respects causality; `seen` is closed under
+// what happened before.
 // Thread-safety: values.
 #pragma once
 
@@ -19,8 +21,20 @@ enum class type { lww, mv, set, counter, g_counter, tally, max, min, flag, map, 
 /// From the outside in; only maps and cells have an inside.
 using types = std::vector<type>;
 
-enum class verb { write, add, remove, count, grant, put, enable, disable,
-                  create, update, erase, erase_final };
+enum class verb {
+  write,
+  add,
+  remove,
+  count,
+  grant,
+  put,
+  enable,
+  disable,
+  create,
+  update,
+  erase,
+  erase_final
+};
 
 /// What a program asked for.
 struct op {
@@ -37,7 +51,8 @@ struct event {
   op what;
   int replica = 0;
   std::uint64_t time = 0;
-  std::set<int> seen;  ///< all that happened before it, its own changeset's earlier operations included
+  std::set<int>
+      seen;  ///< all that happened before it, its own changeset's earlier operations included
 };
 
 struct history {
@@ -131,7 +146,8 @@ inline std::string read_register(const history& h, const deeds& all, bool show_a
   std::string out;
   if (show_all)
     for (const auto v : values) out += std::to_string(v) + " ";
-  else out = std::to_string(best->what->value) + " ";
+  else
+    out = std::to_string(best->what->value) + " ";
   return out + (values.size() > 1 ? "in conflict" : "");
 }
 
@@ -206,7 +222,8 @@ inline std::string read(const types& t, const history& h, const deeds& all) {
   return {};
 }
 
-/// Says for which life of each cell `o` is meant, by one who has seen `all`. False when the contract refuses it.
+/// Says for which life of each cell `o` is meant, by one who has seen `all`. False when the
+/// contract refuses it.
 inline bool address(const types& t, const history& h, const deeds& all, op& o) {
   if (t.front() != type::map && t.front() != type::cell) return true;
   const bool in_map = t.front() == type::map;

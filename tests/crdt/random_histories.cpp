@@ -8,15 +8,15 @@ namespace {
 using namespace crdt_tests;
 using joinery::testing::prng;
 
-/// A random history of two to four replicas that operate, deliver and join; empty when all readings are right.
-template <class C>
-std::string wrong_in(std::uint64_t seed) {
+/// A random history of two to four replicas that operate, deliver and join; empty when all readings
+/// are right.
+std::string wrong_in(const oracle_subject& type, std::uint64_t seed) {
   prng random(seed);
   const auto replicas = 2 + static_cast<std::size_t>(random.below(3));
-  chronicle<C> all(replicas);
-  std::vector<joinery::testing::moment<C>> now(replicas);
+  chronicle all(type, replicas);
+  std::vector<moment> now(replicas, moment{type.laws});
   std::vector<std::set<int>> seen(replicas);
-  const auto words = vocabulary_of(subject<C>::types(), true);
+  const auto words = vocabulary_of(type.types, true);
 
   for (int step = 0; step < 20; ++step) {
     const auto r = static_cast<std::size_t>(random.below(replicas));
@@ -47,8 +47,9 @@ std::string wrong_in(std::uint64_t seed) {
 
 template <class C>
 std::string first_wrong(std::uint64_t histories = 1000) {
+  const auto type = oracle_subject_of<C>();
   for (std::uint64_t seed = 1; seed <= histories; ++seed)
-    if (auto wrong = wrong_in<C>(seed); !wrong.empty()) return wrong;
+    if (auto wrong = wrong_in(type, seed); !wrong.empty()) return wrong;
   return {};
 }
 

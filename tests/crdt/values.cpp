@@ -22,7 +22,8 @@ template <class Duration>
 using time_in = std::chrono::time_point<std::chrono::system_clock, Duration>;
 using std::chrono::milliseconds;
 
-/// Integers of every width and both signs, thick around the places where the encoding grows by a byte.
+/// Integers of every width and both signs, thick around the places where the encoding grows by a
+/// byte.
 template <class T>
 std::vector<T> integers() {
   using limits = std::numeric_limits<T>;
@@ -40,8 +41,9 @@ std::vector<T> integers() {
 
 std::vector<double> doubles() {
   using limits = std::numeric_limits<double>;
-  std::vector<double> out{0.0, limits::min(), limits::denorm_min(), limits::max(), limits::infinity(),
-                          1.0, 0.1, 1.0 + limits::epsilon(), 1e-300, 4.9e300};
+  std::vector<double> out{
+      0.0, limits::min(), limits::denorm_min(),    limits::max(), limits::infinity(),
+      1.0, 0.1,           1.0 + limits::epsilon(), 1e-300,        4.9e300};
   prng random(12);
   for (int i = 0; i < 100; ++i)
     if (const auto d = std::bit_cast<double>(random.next()); !std::isnan(d)) out.push_back(d);
@@ -156,7 +158,8 @@ TEST_CASE("NaN is refused, with a word on what to do") {
       CHECK_FALSE(f.error().advice.empty());
     }
   }
-  for (const bytes_view bits : {bytes_view{"\xFF\xF8\0\0\0\0\0\0", 8}, bytes_view{"\0\7\0\0\0\0\0\0", 8}})
+  for (const bytes_view bits :
+       {bytes_view{"\xFF\xF8\0\0\0\0\0\0", 8}, bytes_view{"\0\7\0\0\0\0\0\0", 8}})
     CHECK(decode_value<double>("\x21" + bytes{bits}) == std::nullopt);
 }
 
@@ -169,7 +172,8 @@ TEST_CASE("an integer that does not fit is refused, never cut") {
   CHECK(decode_value<std::int64_t>(encode_value(std::uint64_t{1} << 63)) == std::nullopt);
   CHECK(decode_value<sport>(encode_value(256)) == std::nullopt);
   // Nine bytes' worth of negative number: −2^63 − 1.
-  CHECK(decode_value<std::int64_t>(bytes_view{"\x0C\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFE", 9}) == std::nullopt);
+  CHECK(decode_value<std::int64_t>(bytes_view{"\x0C\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFE", 9}) ==
+        std::nullopt);
 }
 
 TEST_CASE("every integer type is one type on disk") {
@@ -219,14 +223,15 @@ bool takes_a_second_form(bytes_view data) {
 template <class T>
 void check_canonical(const bytes& data, std::size_t& accepted, std::string& wrong) {
   if (decode_value<T>(data)) ++accepted;
-  if (takes_a_second_form<T>(data)) wrong = std::string{value_traits<T>::name} + " " + joinery::to_hex(data);
+  if (takes_a_second_form<T>(data))
+    wrong = std::string{value_traits<T>::name} + " " + joinery::to_hex(data);
 }
 
 template <class... T>
 void check_canonical_forms() {
   prng random(15);
-  const char leads[] = {'\0', '\1', '\2', '\5', '\x0C', '\x13', '\x14', '\x15', '\x16', '\x1C', '\x21',
-                        '\x26', '\x27'};
+  const char leads[] = {'\0',   '\1',   '\2',   '\5',   '\x0C', '\x13', '\x14',
+                        '\x15', '\x16', '\x1C', '\x21', '\x26', '\x27'};
   std::string wrong;
   std::size_t accepted = 0;
   const auto check = [&](const bytes& data) { (check_canonical<T>(data, accepted, wrong), ...); };
@@ -239,9 +244,12 @@ void check_canonical_forms() {
     std::vector<bytes> real{encode_value(arbitrary<T>::make(random))...};
     auto& some = real[static_cast<std::size_t>(random.below(real.size()))];
     const auto at = static_cast<std::size_t>(random.below(some.size()));
-    if (random.chance(50)) some[at] = random.chance(50) ? random.pick(leads) : static_cast<char>(random.next());
-    else if (random.chance(50)) some.erase(at, 1);
-    else some.insert(at, 1, random.pick(leads));
+    if (random.chance(50))
+      some[at] = random.chance(50) ? random.pick(leads) : static_cast<char>(random.next());
+    else if (random.chance(50))
+      some.erase(at, 1);
+    else
+      some.insert(at, 1, random.pick(leads));
     check(some);
   }
   CHECK(wrong == "");
@@ -256,8 +264,8 @@ TEST_CASE("bytes that are read as a value are the bytes of that value") {
 
 TEST_CASE("times coarser than milliseconds are read only where they fit") {
   check_canonical_forms<time_in<milliseconds>, std::chrono::sys_seconds, std::chrono::sys_days>();
-  CHECK(decode_value<std::chrono::sys_seconds>(encode_value(time_in<milliseconds>{milliseconds{1500}})) ==
-        std::nullopt);
+  CHECK(decode_value<std::chrono::sys_seconds>(
+            encode_value(time_in<milliseconds>{milliseconds{1500}})) == std::nullopt);
   using days32 = time_in<std::chrono::duration<std::int32_t, std::ratio<86'400>>>;
   const std::int64_t day_ms = 86'400'000;
   CHECK(decode_value<days32>(encode_value((day_ms << 31) - day_ms)) == days32::max());
@@ -270,7 +278,8 @@ TEST_CASE("a time finer than milliseconds is cut to them, towards the past") {
   using fine = time_in<std::chrono::nanoseconds>;
   CHECK(decode_value<fine>(encode_value(fine{std::chrono::nanoseconds{1'999'999}})) ==
         fine{milliseconds{1}});
-  CHECK(decode_value<fine>(encode_value(fine{std::chrono::nanoseconds{-1}})) == fine{milliseconds{-1}});
+  CHECK(decode_value<fine>(encode_value(fine{std::chrono::nanoseconds{-1}})) ==
+        fine{milliseconds{-1}});
   // More milliseconds than nanoseconds can count.
   CHECK(decode_value<fine>(encode_value(std::numeric_limits<std::int64_t>::max())) == std::nullopt);
 }

@@ -1,5 +1,5 @@
-// What the storage in memory adds for tests: crashes, faults, clones. (What every storage promises is tested in
-// tests/store/conformance.cpp.)
+// What the storage in memory adds for tests: crashes, faults, clones. (What every storage promises
+// is tested in tests/store/conformance.cpp.)
 #include "joinery/history/memory_storage.hpp"
 
 #include <catch2/catch.hpp>
@@ -80,10 +80,10 @@ TEST_CASE("the n-th operation fails when it is told to") {
   REQUIRE(put(s, "a", "4"));
   s.fail_nth(memory_operation::erase, 1, errc::io);
   CHECK(failed_with(s.write([](auto& w) -> result<> {
-          w.put(area::records, "a", "5");
-          w.erase(area::records, "a");
-          return {};
-        }),
+    w.put(area::records, "a", "5");
+    w.erase(area::records, "a");
+    return {};
+  }),
                     errc::io));
   CHECK(content(s) == "a=4");
 }
@@ -124,10 +124,10 @@ TEST_CASE("a commit that failed may be there after a crash") {
   REQUIRE(put(s, "a", "1"));
   s.fail_nth(memory_operation::commit, 1, errc::io, true);
   CHECK(failed_with(s.write([](auto& w) -> result<> {
-          w.put(area::records, "b", "2");
-          w.erase(area::records, "a");
-          return {};
-        }),
+    w.put(area::records, "b", "2");
+    w.erase(area::records, "a");
+    return {};
+  }),
                     errc::io));
   SECTION("but not when the program only starts again") {
     s.reopen();

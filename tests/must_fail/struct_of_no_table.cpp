@@ -12,7 +12,9 @@ using app = joinery::tables<joinery::table<"profiles", profile>>;
 using database = joinery::replica<app, joinery::history::memory_storage>;
 
 int main() {
-  auto db = database::open(joinery::history::memory_storage{}, {.space = joinery::space_named("app")}).value();
+  auto db =
+      database::open(joinery::history::memory_storage{}, {.space = joinery::space_named("app")})
+          .value();
 #ifdef FIXED
   return db.find<profile>("me") ? 1 : 0;
 #else

@@ -5,13 +5,11 @@ struct profile {
   BOOST_HANA_DEFINE_STRUCT(profile, (joinery::lww<int>, age));
 };
 #ifdef FIXED
-using app =
-    joinery::tables<joinery::table<"0123456789012345678901234567890123456789012345678901234567890123",
-                                   profile>>;
+using app = joinery::tables<
+    joinery::table<"0123456789012345678901234567890123456789012345678901234567890123", profile>>;
 #else
-using app =
-    joinery::tables<joinery::table<"01234567890123456789012345678901234567890123456789012345678901234",
-                                   profile>>;
+using app = joinery::tables<
+    joinery::table<"01234567890123456789012345678901234567890123456789012345678901234", profile>>;
 #endif
 
 int main() { return app::describe().tables.empty() ? 1 : 0; }

@@ -8,13 +8,16 @@ using replica_tests::simulation;
 namespace {
 
 void run(std::uint64_t first, std::uint64_t count, int steps) {
+  std::uint64_t good = 0;
   for (auto seed = first; seed < first + count; ++seed) {
     try {
       simulation{seed, steps};
+      ++good;
     } catch (const std::exception& e) {
       FAIL("seed " << seed << ", " << steps << " steps: " << e.what());
     }
   }
+  CHECK(good == count);
 }
 
 }  // namespace

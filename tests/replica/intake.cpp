@@ -78,7 +78,8 @@ TEST_CASE("a batch that fails at any point is taken in by nothing, held ones inc
   auto log = source.log();
   REQUIRE(log.size() == 4);
   const auto late = log[1];
-  for (const auto operation : {memory_operation::put, memory_operation::erase, memory_operation::commit}) {
+  for (const auto operation :
+       {memory_operation::put, memory_operation::erase, memory_operation::commit}) {
     for (std::uint64_t n = 1;; ++n) {
       peer b{3};
       b.take(log[2]).value();  // held: its predecessor is missing
@@ -249,7 +250,8 @@ TEST_CASE("two changesets under one dot are a fork wherever they meet") {
   }
 }
 
-TEST_CASE("a replica put back from an older image is a fork, told by its own and by others' changesets") {
+TEST_CASE(
+    "a replica put back from an older image is a fork, told by its own and by others' changesets") {
   peer a{1};
   peer b{2};
   a.set("k", 1).value();
@@ -263,7 +265,8 @@ TEST_CASE("a replica put back from an older image is a fork, told by its own and
   a.open().value();
   const auto before = a.content();
   CHECK(failed_with(a.take(log), errc::fork));
-  CHECK(failed_with(a.take(log[2]), errc::fork));  // it saw a changeset that this replica never made
+  CHECK(
+      failed_with(a.take(log[2]), errc::fork));  // it saw a changeset that this replica never made
   CHECK(a.content() == before);
 }
 
@@ -294,8 +297,10 @@ TEST_CASE("a held changeset that turns out to be at fault stands in nobody's way
 TEST_CASE("what may wait is bounded in bytes and in number") {
   for (const bool by_number : {false, true}) {
     peer b{1};
-    if (by_number) b.options.max_held_changesets = 3;
-    else b.options.max_held_bytes = 300;
+    if (by_number)
+      b.options.max_held_changesets = 3;
+    else
+      b.options.max_held_bytes = 300;
     b.reopen();
     result<ingest_report> last = ingest_report{};
     std::uint64_t seq = 2;
@@ -338,7 +343,8 @@ TEST_CASE("a limit on clock drift that is no limit holds nothing") {
   b.options.max_clock_drift_ms = ~std::uint64_t{0};
   b.reopen();
   CHECK(b.take(forged{.origin = some_id(5), .time = causal::hlc_from_ms(1ull << 47)}.make())
-            .value().integrated == 1);
+            .value()
+            .integrated == 1);
 }
 
 TEST_CASE("a changeset without operations counts like any other") {

@@ -1,7 +1,8 @@
 // The oracle of a replica: what records must show, worked out from the graph of all changesets.
 //
 // Purpose: a second opinion on whole records. Every changeset is an event with all events that happened before it; a
-// reading goes over all of them, literally as the contract says, every time. It includes nothing of joinery.
+// reading goes over all of them, literally as the contract says, every time. It includes nothing of
+// joinery.
 // Invariants: events are numbered in an order that respects causality; `seen` is closed under what happened before.
 // Thread-safety: values.
 #pragma once
@@ -17,7 +18,18 @@ namespace oracle {
 
 enum class leaf { lww, mv, set, counter, tally, max, min, flag };
 enum class verb { create, update, erase, erase_for_good };  // of a record
-enum class deed { set, insert, remove, count, grant, put, enable, disable, make_entry, erase_entry };
+enum class deed {
+  set,
+  insert,
+  remove,
+  count,
+  grant,
+  put,
+  enable,
+  disable,
+  make_entry,
+  erase_entry
+};
 
 struct field_type {
   std::string name;
@@ -127,8 +139,8 @@ class world {
     return n;
   }
 
-  /// Says which lives `o` is meant for, as the last operation of event `e`, whose maker knows `known` (`e` included).
-  /// False when the contract refuses it or there is nothing to do.
+  /// Says which lives `o` is meant for, as the last operation of event `e`, whose maker knows
+  /// `known` (`e` included). False when the contract refuses it or there is nothing to do.
   [[nodiscard]] bool address(const std::set<int>& known, operation& o) const {
     const auto r = look(known, o.table, o.key);
     o.life = r.life + (r.alive ? 0 : 1);
@@ -218,7 +230,8 @@ class world {
       case leaf::set: {
         std::set<std::int64_t> present;
         for (const auto& o : all)
-          if (o.op->change == deed::insert && !undone(o, all, deed::remove)) present.insert(o.op->x);
+          if (o.op->change == deed::insert && !undone(o, all, deed::remove))
+            present.insert(o.op->x);
         return list(present);
       }
       case leaf::counter: {

@@ -79,7 +79,8 @@ class peer {
     put(w, key, value, field);
     return e->commit(w);
   }
-  void put(changeset_writer& w, std::string_view key, int value, std::string_view field = "number") {
+  void put(changeset_writer& w, std::string_view key, int value,
+           std::string_view field = "number") {
     const auto cell = crdt::read_cell(e->record("table", key).value());
     const auto life = cell.incarnation + (cell.alive() ? 0 : 1);
     w.add("table", key, {cell_action::update, life, field, crdt::kind::lww, lww_delta(value)});

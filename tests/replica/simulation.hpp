@@ -1,8 +1,8 @@
 // A few replicas on storages that fail, and the oracle beside them.
 //
 // Purpose: one random history from one seed: transactions, deliveries in and out of order, duplicates, batches,
-// failing storages, crashes, checkpoints at any moment, caches too small for anything. What a replica shows is compared
-// with what the oracle makes of the changesets that it must have by now.
+// failing storages, crashes, checkpoints at any moment, caches too small for anything. What a
+// replica shows is compared with what the oracle makes of the changesets that it must have by now.
 // Invariants: after each step the version is what causality allows and nothing else; a failed step changes nothing.
 // Thread-safety: none.
 #pragma once
@@ -41,8 +41,8 @@ class simulation {
     replica_options options;
     std::optional<replica_type> db;
     replica_id id;
-    std::set<int> known;              // events that are integrated
-    std::map<name, bytes> waiting;    // given, and not integrated
+    std::set<int> known;            // events that are integrated
+    std::map<name, bytes> waiting;  // given, and not integrated
   };
 
   void add_node() {
@@ -112,8 +112,10 @@ class simulation {
     auto& n = *dice_.pick(nodes_);
     const auto number = number_of(n.id);
     // Clocks go on, stand still, or are set back.
-    if (dice_.chance(70)) n.time.now += dice_.below(30);
-    else if (dice_.chance(20)) n.time.now -= dice_.below(500);
+    if (dice_.chance(70))
+      n.time.now += dice_.below(30);
+    else if (dice_.chance(20))
+      n.time.now -= dice_.below(500);
     const bool fault = faults_ && dice_.chance(15);
     if (fault) {
       const memory_operation ops[] = {memory_operation::put, memory_operation::erase,
@@ -124,12 +126,18 @@ class simulation {
     if (dice_.chance(5)) n.disk.rerun_next_write();
     story_.push_back(std::to_string(number) + (fault ? " (fault)" : "") + ": ");
     const auto what = dice_.below(100);
-    if (what < 45) write(n, number);
-    else if (what < 80) deliver(n);
-    else if (what < 86) note(n.db->checkpoint());
-    else if (what < 90) note(n.db->endpoint().tend());
-    else if (what < 94) restart(n, false);
-    else restart(n, true);
+    if (what < 45)
+      write(n, number);
+    else if (what < 80)
+      deliver(n);
+    else if (what < 86)
+      note(n.db->checkpoint());
+    else if (what < 90)
+      note(n.db->endpoint().tend());
+    else if (what < 94)
+      restart(n, false);
+    else
+      restart(n, true);
     n.disk.clear_faults();
     bool usable = true;
     if (auto probe = n.disk.read([](auto&) { return result<>{}; }); !probe) usable = false;
@@ -191,7 +199,8 @@ class simulation {
 
   std::string read_in(tx_type& tx, const std::string& table, int key) {
     const auto text = [](const auto& r) { return r ? show_record(*r) : std::string{"none"}; };
-    return table == "athletes" ? text(tx.find<athlete>(key_of(key))) : text(tx.find<entry>(key_of(key)));
+    return table == "athletes" ? text(tx.find<athlete>(key_of(key)))
+                               : text(tx.find<entry>(key_of(key)));
   }
   std::string read_from(node& n, const std::string& table, int key) {
     const auto text = [](const auto& r) { return r ? show_record(*r) : std::string{"none"}; };
@@ -202,10 +211,11 @@ class simulation {
   /// All that `n` may show to peers.
   std::vector<std::pair<name, bytes>> log_of(node& n) {
     std::vector<std::pair<name, bytes>> out;
-    auto done = n.db->endpoint().read_log(1, [&](auto, const auto& origin, auto seq, bytes_view data) {
-      out.emplace_back(name{number_of(origin), seq}, data);
-      return true;
-    });
+    auto done =
+        n.db->endpoint().read_log(1, [&](auto, const auto& origin, auto seq, bytes_view data) {
+          out.emplace_back(name{number_of(origin), seq}, data);
+          return true;
+        });
     if (!done) fail("read_log: " + done.error().text());
     return out;
   }
@@ -268,8 +278,10 @@ class simulation {
     std::map<replica_id, std::uint64_t> shown;
     for (const auto& h : n.db->endpoint().heads()) shown[h.origin] = h.seq;
     n.db.reset();
-    if (crash) n.disk.crash(dice_.below(4));
-    else n.disk.reopen();
+    if (crash)
+      n.disk.crash(dice_.below(4));
+    else
+      n.disk.reopen();
     open(n);
     adopt(n);
     const auto& engine = n.db->endpoint();
@@ -302,7 +314,8 @@ class simulation {
     for (const auto& [which, data] : held_in(n)) n.waiting.emplace(which, data);
     demand(n.db->status().held == n.waiting.size(), "what is held after a restart");
   }
-  /// Of two changesets under one own dot, the later one is what a restart may find; the other failed and did not land.
+  /// Of two changesets under one own dot, the later one is what a restart may find; the other
+  /// failed and did not land.
   bool candidate(const node& n, int number) const {
     const auto& e = world_.events.at(number);
     return n.known.contains(number) || (number == tentative_ && !e.operations.empty());
@@ -344,7 +357,8 @@ class simulation {
       for (int key = 0; key < keys_; ++key) {
         const auto wanted = world_.read(n.known, table, key);
         const auto got = read_from(n, table, key);
-        if (wanted != got) fail(table + " " + std::to_string(key) + ":\n" + got + "\nwanted\n" + wanted);
+        if (wanted != got)
+          fail(table + " " + std::to_string(key) + ":\n" + got + "\nwanted\n" + wanted);
         conflicts += world_.conflicts(n.known, table, key);
       }
     }
@@ -370,15 +384,18 @@ class simulation {
     for (const auto& n : nodes_) {
       check_version(*n);
       check_readings(*n);
-      demand(n->known.size() == world_.events.size() && n->waiting.empty(), "not everything arrived");
+      demand(n->known.size() == world_.events.size() && n->waiting.empty(),
+             "not everything arrived");
       demand(n->db->digest().value() == digest, "the digests differ");
       demand(n->db->endpoint().log_size() == world_.events.size(), "one more sync sends something");
     }
     // A replica that gets everything at once and never takes a snapshot.
     memory_storage fresh;
     manual_clock time{2'000'000};
-    auto plain = replica_type::open(
-        std::move(fresh), {.space = space_named("simulation"), .time = &time, .random = &dice_}).value();
+    auto plain =
+        replica_type::open(std::move(fresh),
+                           {.space = space_named("simulation"), .time = &time, .random = &dice_})
+            .value();
     std::vector<bytes_view> batch;
     const auto log = log_of(*dice_.pick(nodes_));
     for (const auto& [which, data] : log) batch.push_back(data);

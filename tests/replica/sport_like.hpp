@@ -1,4 +1,5 @@
-// Two tables with every kind of field, the oracle's account of them, and one operation done through the handles.
+// Two tables with every kind of field, the oracle's account of them, and one operation done through
+// the handles.
 //
 // Purpose: drive replicas by the operations that the oracle understands, and read records as the oracle writes them.
 // Thread-safety: values.
@@ -34,11 +35,19 @@ using tx_type = replica_type::transaction;
 inline std::map<std::string, std::vector<oracle::field_type>> tables_of_app() {
   using oracle::leaf;
   return {{"athletes",
-           {{"name", 0, leaf::lww}, {"motto", 0, leaf::mv}, {"badges", 0, leaf::set},
-            {"xp", 0, leaf::counter}, {"visits", 0, leaf::counter}, {"grants", 0, leaf::tally},
-            {"longest", 0, leaf::max}, {"first", 0, leaf::min}, {"shares", 0, leaf::flag},
-            {"gear", 1, leaf::set}, {"laps", 2, leaf::counter}}},
-          {"entries", {{"likes", 0, leaf::counter}, {"replies", 1, leaf::lww}, {"text", 0, leaf::lww}}}};
+           {{"name", 0, leaf::lww},
+            {"motto", 0, leaf::mv},
+            {"badges", 0, leaf::set},
+            {"xp", 0, leaf::counter},
+            {"visits", 0, leaf::counter},
+            {"grants", 0, leaf::tally},
+            {"longest", 0, leaf::max},
+            {"first", 0, leaf::min},
+            {"shares", 0, leaf::flag},
+            {"gear", 1, leaf::set},
+            {"laps", 2, leaf::counter}}},
+          {"entries",
+           {{"likes", 0, leaf::counter}, {"replies", 1, leaf::lww}, {"text", 0, leaf::lww}}}};
 }
 
 // --- Reading ---
@@ -51,7 +60,9 @@ inline std::string show_all(const std::vector<int>& values) {
   for (const int v : values) out += std::to_string(v) + ",";
   return out;
 }
-inline std::string show(const mv<int>& f) { return show_all(f.get()) + (f.in_conflict() ? "!" : ""); }
+inline std::string show(const mv<int>& f) {
+  return show_all(f.get()) + (f.in_conflict() ? "!" : "");
+}
 inline std::string show(const or_set<int>& f) { return show_all(f.get()); }
 template <crdt::kind K>
 std::string show(const schema::counter_field<K>& f) {
@@ -85,8 +96,10 @@ inline std::string key_of(int key) { return "key " + std::to_string(key); }
 
 template <class F>
 void change_set(F&& f, const oracle::operation& o) {
-  if (o.change == oracle::deed::insert) f.insert(static_cast<int>(o.x));
-  else f.erase(static_cast<int>(o.x));
+  if (o.change == oracle::deed::insert)
+    f.insert(static_cast<int>(o.x));
+  else
+    f.erase(static_cast<int>(o.x));
 }
 /// True when the last step of `o.path` is itself what is made or erased.
 template <class Map>
@@ -110,8 +123,7 @@ inline void change(athlete& r, const oracle::operation& o) {
     case 7: r.first.put(x); break;
     case 8: r.shares = o.change == oracle::deed::enable; break;
     case 9:
-      if (!change_entry(r.gear, o, 0))
-        change_set(r.gear[o.path[0].key], o);
+      if (!change_entry(r.gear, o, 0)) change_set(r.gear[o.path[0].key], o);
       break;
     default:
       if (change_entry(r.laps, o, 0)) break;
@@ -121,9 +133,12 @@ inline void change(athlete& r, const oracle::operation& o) {
 }
 inline void change(entry& r, const oracle::operation& o) {
   const auto x = static_cast<int>(o.x);
-  if (o.field == 0) r.likes += x;
-  else if (o.field == 2) r.text = x;
-  else if (!change_entry(r.replies, o, 0)) r.replies[o.path[0].key] = x;
+  if (o.field == 0)
+    r.likes += x;
+  else if (o.field == 2)
+    r.text = x;
+  else if (!change_entry(r.replies, o, 0))
+    r.replies[o.path[0].key] = x;
 }
 
 /// Does `o` in `tx`; false when it is refused or there was nothing to do.
@@ -154,8 +169,8 @@ inline oracle::operation random_operation(prng& dice, int keys) {
   o.table = first_table ? "athletes" : "entries";
   o.key = static_cast<int>(dice.below(static_cast<std::uint64_t>(keys)));
   const auto what = dice.below(100);
-  o.what = what < 20   ? verb::create
-           : what < 85 ? verb::update
+  o.what = what < 20     ? verb::create
+           : what < 85   ? verb::update
            : first_table ? verb::erase
                          : verb::erase_for_good;
   if (o.what != verb::update) return o;

@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::uint64_t batch = 5;
 
-/// One write: the next `batch` entries of the log, their count, and one record that grows and shrinks. All or nothing.
+/// One write: the next `batch` entries of the log, their count, and one record that grows and
+/// shrinks. All or nothing.
 result<> write_next(lmdb& s, std::uint64_t n) {
   return s.write([&](auto& w) -> result<> {
     for (std::uint64_t i = 0; i < batch; ++i) {
@@ -64,7 +65,8 @@ int write_until_killed(const lmdb::options& options, int acknowledge) {
 
 }  // namespace
 
-TEST_CASE("a process may be killed at any moment: what it acknowledged is there, and nothing in part") {
+TEST_CASE(
+    "a process may be killed at any moment: what it acknowledged is there, and nothing in part") {
   temporary_directory d;
   auto options = at(d.path());
   options.initial_map_bytes = 1;  // so that the map grows while the process is killed
@@ -88,8 +90,7 @@ TEST_CASE("a process may be killed at any moment: what it acknowledged is there,
     int status = 0;
     ::waitpid(child, &status, 0);
     CHECK(WIFSIGNALED(status));
-    while (::read(pipe[0], &acknowledged, sizeof acknowledged) == sizeof acknowledged) {
-    }
+    while (::read(pipe[0], &acknowledged, sizeof acknowledged) == sizeof acknowledged) {}
     ::close(pipe[0]);
     auto s = lmdb::open(options).value();
     const auto there = whole_writes(s);
@@ -106,7 +107,9 @@ TEST_CASE("random work leaves files in which nothing is wrong, however they were
   options.initial_map_bytes = 1;
   options.check_up_to_bytes = ~0ULL;
   std::mt19937 random(11);
-  const auto below = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
+  const auto below = [&](std::size_t n) {
+    return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+  };
   std::uint64_t next = 1;
   for (int round = 0; round < 25; ++round) {
     auto s = lmdb::open(options).value();  // examines every page
@@ -115,9 +118,11 @@ TEST_CASE("random work leaves files in which nothing is wrong, however they were
         const auto first = next;
         for (std::size_t n = below(40); n > 0; --n) {
           const auto key = std::to_string(below(500)) + std::string(below(50), 'k');
-          w.put(static_cast<area>(below(3) + 4), key, std::string(below(10) == 0 ? below(40'000) : below(300), 'v'));
+          w.put(static_cast<area>(below(3) + 4), key,
+                std::string(below(10) == 0 ? below(40'000) : below(300), 'v'));
         }
-        for (std::size_t n = below(60); n > 0; --n) w.put(area::log, position(next++), std::string(below(900), 'l'));
+        for (std::size_t n = below(60); n > 0; --n)
+          w.put(area::log, position(next++), std::string(below(900), 'l'));
         if (below(3) == 0) {
           const auto stop = below(200);
           std::size_t erased = 0;

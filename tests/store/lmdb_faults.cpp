@@ -1,6 +1,7 @@
 // What an LMDB store does when the device, the address space or a slow reader stands in its way.
 //
-// The system's calls that LMDB writes with are replaced in this program, so that they can fail when told to.
+// The system's calls that LMDB writes with are replaced in this program, so that they can fail when
+// told to.
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -85,7 +86,8 @@ struct filled {
   void is_poisoned_until_reopened(const char* content = "old") {
     mend();
     CHECK(failed_with(put(*store, area::records, "k", "newer"), errc::poisoned));
-    CHECK(get(*store, area::records, "k").starts_with("poisoned: an earlier commit or sync failed"));
+    CHECK(
+        get(*store, area::records, "k").starts_with("poisoned: an earlier commit or sync failed"));
     CHECK(failed_with(store->sync(), errc::poisoned));
     CHECK(failed_with(store->copy_to(directory.path("copy")), errc::poisoned));
     CHECK(store->status().value().poisoned);
@@ -174,7 +176,8 @@ TEST_CASE("a device that is really full: the store reads on, opens again, and re
   constexpr int skipped = 77;
   const int code = in_child([&] {
     const int spaces = ::geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER;
-    if (::unshare(spaces) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+    if (::unshare(spaces) != 0 ||
+        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         ::mount("none", mount_point.c_str(), "tmpfs", 0, "size=1m") != 0) {
       return skipped;
     }
@@ -266,7 +269,8 @@ TEST_CASE("a process without addresses for a larger map has a full store, not a 
           int written = 0;
           result<> done;
           for (; written < 100; ++written) {
-            done = put(s, area::records, "key " + std::to_string(written), std::string(1'000'000, 'v'));
+            done = put(s, area::records, "key " + std::to_string(written),
+                       std::string(1'000'000, 'v'));
             if (!done) break;
           }
           if (written == 0 || !failed_with(done, errc::full)) return 2;

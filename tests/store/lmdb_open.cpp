@@ -33,7 +33,9 @@ TEST_CASE("a store is made for its owner alone, with what is missing above it") 
   temporary_directory d;
   const auto path = d.path("a/b/store");
   auto s = lmdb::open(at(path)).value();
-  const auto mode = [](const fs::path& p) { return static_cast<unsigned>(fs::status(p).permissions()); };
+  const auto mode = [](const fs::path& p) {
+    return static_cast<unsigned>(fs::status(p).permissions());
+  };
   CHECK(mode(d.path("a")) == 0700);
   CHECK(mode(path) == 0700);
   for (const auto& entry : fs::directory_iterator(path)) CHECK(mode(entry.path()) == 0600);
@@ -167,7 +169,8 @@ TEST_CASE("a child of fork cannot use its parent's store, and does it no harm") 
   CHECK(in_child([&] {
           if (!failed_with(put(s, area::meta, "k", "w"), errc::poisoned)) return 1;
           if (get(s, area::meta, "k").find("forked") == std::string::npos) return 2;
-          if (!failed_with(s.sync(), errc::poisoned) || !failed_with(s.status(), errc::poisoned)) return 3;
+          if (!failed_with(s.sync(), errc::poisoned) || !failed_with(s.status(), errc::poisoned))
+            return 3;
           if (!failed_with(s.copy_to(d.path("copy")), errc::poisoned)) return 4;
           { auto dropped = std::move(s); }
           if (fs::exists(d.path("copy"))) return 5;
@@ -215,7 +218,8 @@ TEST_CASE("an LMDB environment of another program is refused and left as it was"
 TEST_CASE("a copy made while the store is open is a store of its own") {
   temporary_directory d;
   auto s = lmdb::open(at(d.path())).value();
-  for (std::uint64_t n = 1; n <= 50; ++n) REQUIRE(put(s, area::log, position(n), std::string(500, 'x')));
+  for (std::uint64_t n = 1; n <= 50; ++n)
+    REQUIRE(put(s, area::log, position(n), std::string(500, 'x')));
   REQUIRE(s.copy_to(d.path("copy")));
   REQUIRE(s.copy_to(d.path("compact"), true));
   CHECK_FALSE(s.copy_to(d.path("copy")));  // there is one already

@@ -35,13 +35,16 @@ class temporary_directory {
   }
   temporary_directory(const temporary_directory&) = delete;
   temporary_directory& operator=(const temporary_directory&) = delete;
-  [[nodiscard]] std::string path(const std::string& below = "store") const { return path_ + "/" + below; }
+  [[nodiscard]] std::string path(const std::string& below = "store") const {
+    return path_ + "/" + below;
+  }
 
  private:
   std::string path_;
 };
 
-/// Runs `body`, which gives an exit code, in a child process; what it ended with, or minus the signal.
+/// Runs `body`, which gives an exit code, in a child process; what it ended with, or minus the
+/// signal.
 template <class Body>
 int in_child(Body body) {
   const auto child = ::fork();
@@ -49,8 +52,7 @@ int in_child(Body body) {
     int code = 99;
     try {
       code = body();
-    } catch (...) {
-    }
+    } catch (...) {}
     ::_exit(code);
   }
   int status = 0;

@@ -1,7 +1,7 @@
 // fake_endpoint: an endpoint in memory, for tests of sessions.
 //
-// Purpose: keeps changesets and chains, checks that it is given each once and in causal order, and can be told to
-// misbehave. Its state is its set of changesets.
+// Purpose: keeps changesets and chains, checks that it is given each once and in causal order, and
+// can be told to misbehave. Its state is its set of changesets.
 // Thread-safety: none.
 #pragma once
 
@@ -72,8 +72,8 @@ class fake_endpoint {
   bool hold_everything = false;  ///< as if all stamps were in the future
   std::size_t floor = 0;         ///< log entries below are forgotten
   schema::descriptor schema_{};
-  std::size_t ingested = 0;   ///< changesets that were new
-  std::size_t duplicates = 0; ///< changesets that came again
+  std::size_t ingested = 0;    ///< changesets that were new
+  std::size_t duplicates = 0;  ///< changesets that came again
   std::size_t batches = 0;
   std::size_t digests = 0;  ///< how often the digest was worked out
 
@@ -101,7 +101,8 @@ class fake_endpoint {
     for (const auto& [origin, head] : last) out.push_back(head);
     return out;
   }
-  result<std::optional<crypto::digest>> chain_at(const replica_id& origin, std::uint64_t seq) const {
+  result<std::optional<crypto::digest>> chain_at(const replica_id& origin,
+                                                 std::uint64_t seq) const {
     const auto at = find(origin, seq);
     return at ? std::optional{log_[*at].chain} : std::nullopt;
   }

@@ -84,9 +84,18 @@ TEST_CASE("payloads that are no such message are refused as malformed") {
   const auto type = GENERATE(message::changes, message::part, message::ack, message::credit,
                              message::caught_up, message::digest, message::bye, message::ping);
   const bytes payload = GENERATE(bytes{}, bytes{"\xC0"}, bytes{"\x91\xC0"}, bytes{"\x93\x01\x02"},
-                                 bytes{"\xDD\xFF\xFF\xFF\xFF"}, bytes{"junk"},
-                                 bytes(1000, '\x91'));
+                                 bytes{"\xDD\xFF\xFF\xFF\xFF"}, bytes{"junk"}, bytes{"\x91\xA0"},
+                                 bytes{"\x91\xC4\x00", 3}, bytes(1000, '\x91'));
   CHECK(victim{}.send(type, payload) == errc::malformed);
+}
+
+TEST_CASE("empty texts do no harm, wherever they stand") {
+  fake_endpoint e{1};
+  for (const auto* payload : {"\x91\xA0", "\x94\xA0\xA0\xA0\xA0", "\x9B\xA0"}) {
+    fake_session s{e, {}, 0};
+    CHECK_FALSE(s.receive(framed(message::hello, payload), 0));
+    CHECK(failed_with(s) == errc::malformed);
+  }
 }
 
 TEST_CASE("a hello that promises nonsense is refused") {
@@ -175,7 +184,8 @@ TEST_CASE("a peer cannot make a session remember endless origins") {
       std::memcpy(id.data.data(), &n, sizeof n);
       m.heads.push_back({id, 1, {}});
     }
-    if (auto done = v.s.receive(framed(message::ack, encode(m)), 0); !done) code = done.error().code;
+    if (auto done = v.s.receive(framed(message::ack, encode(m)), 0); !done)
+      code = done.error().code;
   }
   CHECK(code == errc::flooded);
 }
@@ -229,7 +239,8 @@ TEST_CASE("an error message is taken as it is meant, and shown harmlessly") {
   CHECK(v.s.failure()->what == "the peer says: odd?[31m text?");
   CHECK(v.s.failure()->where.size() == 500);
   victim unknown;
-  CHECK_FALSE(unknown.s.receive(framed(message::error, sync::encode(error{errc{999}, "", "", ""})), 0));
+  CHECK_FALSE(
+      unknown.s.receive(framed(message::error, sync::encode(error{errc{999}, "", "", ""})), 0));
   CHECK(failed_with(unknown.s) == errc::protocol);
   victim junk;
   CHECK_FALSE(junk.s.receive(framed(message::error, "junk"), 0));

@@ -210,9 +210,14 @@ TEST_CASE("live states are compared again now and then, not at every push") {
   }
   CHECK(a.digests == 0);
   CHECK(c.a.in_sync());
-  while (c.a.next_event()) {
+  while (c.a.next_event()) {}
+  sync::session_options o;
+  std::uint64_t t = 1000;
+  while (a.digests == 0 && t < 2 * o.verify_every_ms) {  // just as it asks to be woken
+    t = std::min(*c.a.next_wake(), *c.b.next_wake());
+    c.run(t);
   }
-  c.run(sync::session_options{}.verify_every_ms);
+  CHECK(t == o.verify_every_ms);
   CHECK(a.digests == 1);
   CHECK(next_of(c.a, event_kind::in_sync)->digest == *a.digest());
 }
@@ -292,6 +297,32 @@ TEST_CASE("time that goes back does no harm") {
   c.run(6);
   CHECK(c.a.state() == session_state::live);
   CHECK(b.log().size() == 1);
+}
+
+TEST_CASE("a session that can do nothing does not ask to be woken at once") {
+  fake_endpoint a{1}, b{2};
+  for (int i = 0; i < 40; ++i) a.commit(noise(1000, static_cast<std::uint64_t>(i)));
+  b.interval = true;
+  sync::session_options o;
+  o.low_water = 1;
+  connection c{a, b, o};
+  c.wire.stall_to_a(true);
+  c.wire.stall_to_b(true);
+  std::uint64_t t = 0;
+  for (int wakes = 0; t < 60'000 && !c.a.ended(); ++wakes) {
+    REQUIRE(wakes < 100);
+    const auto next = c.a.next_wake();
+    REQUIRE(next);
+    REQUIRE(*next > t);
+    t = *next;
+    c.run(t);
+    if (wakes == 1) {
+      c.wire.stall_to_a(false);
+      c.run(t);
+      c.wire.stall_to_a(true);
+      c.a.finish();
+    }
+  }
 }
 
 TEST_CASE("events that nobody looks at stay few, and add up") {

@@ -92,9 +92,8 @@ TEST_CASE("live links push, and a hub passes on what one peer brought") {
     left.commit();
     right.commit();
     const auto all = static_cast<std::size_t>(2 * i + 2);
-    REQUIRE(run_until(io, [&] {
-      return left.e.log().size() == all && right.e.log().size() == all;
-    }));
+    REQUIRE(
+        run_until(io, [&] { return left.e.log().size() == all && right.e.log().size() == all; }));
   }
   CHECK(left.e.content() == right.e.content());
   CHECK(left.e.duplicates + right.e.duplicates == 0);
@@ -206,7 +205,8 @@ TEST_CASE("no more peers are accepted than may be, and the others wait their tur
   node b{io, 2}, c{io, 3}, d{io, 4};
   for (auto* n : {&b, &c, &d}) REQUIRE(n->h->connect(where));
   REQUIRE(run_until(io, [&] { return a.accepted == 2; }));
-  run_until(io, [] { return false; }, 50ms);
+  run_until(
+      io, [] { return false; }, 50ms);
   CHECK(a.accepted == 2);
   b.h->close();
   c.h->close();

@@ -29,8 +29,9 @@ std::string value_text(joinery::bytes_view encoded) {
 int list_conflicts(context& c) {
   const auto entries = open_conflicts(c.db);
   for (const auto& each : entries) {
-    c.out << each.table << " " << printable(each.key.size() > 24 ? each.key.substr(0, 8) : each.key)
-          << " " << printable(each.field) << "\n";
+    c.out << printable(each.table) << " "
+          << printable(each.key.size() > 24 ? each.key.substr(0, 8) : each.key) << " "
+          << printable(each.field) << "\n";
     for (const auto& w : each.writes) {
       c.out << "  " << (w.shown ? "* " : "  ") << utc_time(w.at_ms) << "  by " << w.by.substr(0, 8)
             << "  " << printable(w.value, 60) << "\n";

@@ -1,7 +1,8 @@
 // Bytes: how joinery carries raw data.
 //
-// Purpose: one owning and one viewing type for byte strings. `std::string` is used on purpose: small
-// values stay inline, and its ordering is that of unsigned bytes, which is joinery's order of values.
+// Purpose: one owning and one viewing type for byte strings. `std::string` is used on purpose:
+// small values stay inline, and its ordering is that of unsigned bytes, which is joinery's order of
+// values.
 // Invariants: none; a `bytes_view` never owns what it shows.
 // Thread-safety: as the standard types.
 #pragma once

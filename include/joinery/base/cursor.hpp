@@ -1,9 +1,9 @@
 // Bounded cursors over bytes: `byte_reader` and `byte_writer`.
 //
-// Purpose: the only way joinery takes packed bytes apart. Integers are LEB128 varints (shortest form only),
-// signed ones zigzag-mapped; fixed ones big-endian, so that byte order is number order.
-// Invariants: a reader never leaves its bytes. Its first fault is sticky: from then on it is not `ok()`, reads
-// give zeros and empties, and it stands at its end, so that loops over it stop.
+// Purpose: the only way joinery takes packed bytes apart. Integers are LEB128 varints (shortest
+// form only), signed ones zigzag-mapped; fixed ones big-endian, so that byte order is number order.
+// Invariants: a reader never leaves its bytes. Its first fault is sticky: from then on it is not
+// `ok()`, reads give zeros and empties, and it stands at its end, so that loops over it stop.
 // Thread-safety: none needed; both are short-lived values.
 #pragma once
 

@@ -1,7 +1,7 @@
 // Errors: what went wrong, where, and what to do about it.
 //
-// Purpose: the one error type of joinery. Whatever touches the outside (a peer, a file, a disk) returns
-// it in a `result`; misuse inside a write transaction throws it as a `failure`.
+// Purpose: the one error type of joinery. Whatever touches the outside (a peer, a file, a disk)
+// returns it in a `result`; misuse inside a write transaction throws it as a `failure`.
 // Invariants: `code` is stable and meant for programs; the texts are meant for people.
 // Thread-safety: values.
 #pragma once
@@ -13,7 +13,8 @@
 
 namespace joinery {
 
-/// What kind of thing went wrong. Values are stable: they may be logged and compared across versions.
+/// What kind of thing went wrong. Values are stable: they may be logged and compared across
+/// versions.
 enum class errc {
   invalid_argument = 1,   ///< a parameter is outside its documented range
   not_found = 2,          ///< the record, file or entry does not exist

@@ -1,7 +1,7 @@
 // result<T>: a value or an error.
 //
-// Purpose: what every fallible boundary of joinery returns. `value()` throws `failure` when there is none,
-// so that short programs stay short; careful ones test first.
+// Purpose: what every fallible boundary of joinery returns. `value()` throws `failure` when there
+// is none, so that short programs stay short; careful ones test first.
 // Invariants: holds exactly one of the two.
 // Thread-safety: as its content.
 #pragma once

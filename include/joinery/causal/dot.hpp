@@ -1,7 +1,7 @@
 // dot: the name of one changeset inside a replica's memory.
 //
-// Purpose: (replica, seq), with the replica as an index into a `roster`, so that dots are small and versions are
-// arrays. Wherever bytes leave the replica, the 128-bit id stands in its place.
+// Purpose: (replica, seq), with the replica as an index into a `roster`, so that dots are small and
+// versions are arrays. Wherever bytes leave the replica, the 128-bit id stands in its place.
 // Invariants: seq counts from 1; 0 means "none".
 // Thread-safety: values.
 #pragma once

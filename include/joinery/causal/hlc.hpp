@@ -1,9 +1,10 @@
 // hlc: a 64-bit hybrid logical clock (Kulkarni et al. 2014).
 //
-// Purpose: stamps that respect causality and stay near wall-clock time. 48 bits of milliseconds since 1970, then
-// 16 bits that count within one; counting past 16 bits carries into the milliseconds.
-// Invariants: `next` is above everything ever observed, also when the wall clock stands still or steps back. (At the
-// end of 64 bits, in the year 10889, it stands still.)
+// Purpose: stamps that respect causality and stay near wall-clock time. 48 bits of milliseconds
+// since 1970, then 16 bits that count within one; counting past 16 bits carries into the
+// milliseconds.
+// Invariants: `next` is above everything ever observed, also when the wall clock stands still or
+// steps back. (At the end of 64 bits, in the year 10889, it stands still.)
 // Thread-safety: none; guarded by its owner.
 #pragma once
 

@@ -1,7 +1,9 @@
 // The ids of replicas and spaces.
 //
-// Purpose: `replica_id` names one writer of a space for good; `space_id` names one replicated dataset.
-// Invariants: replica ids are random, never derived from a user or device (two stores would share one).
+// Purpose: `replica_id` names one writer of a space for good; `space_id` names one replicated
+// dataset.
+// Invariants: replica ids are random, never derived from a user or device (two stores would share
+// one).
 // Thread-safety: values.
 #pragma once
 

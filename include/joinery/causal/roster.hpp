@@ -1,8 +1,9 @@
 // roster: which replica each index stands for.
 //
-// Purpose: interns 128-bit replica ids, so that the rest of a replica's memory speaks in small integers.
-// Invariants: an index never changes its meaning; indexes are dense from 0. Rosters of two replicas differ:
-// nothing that holds indexes may leave its replica without being mapped.
+// Purpose: interns 128-bit replica ids, so that the rest of a replica's memory speaks in small
+// integers.
+// Invariants: an index never changes its meaning; indexes are dense from 0. Rosters of two replicas
+// differ: nothing that holds indexes may leave its replica without being mapped.
 // Thread-safety: none; guarded by its owner.
 #pragma once
 

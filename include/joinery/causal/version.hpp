@@ -1,7 +1,7 @@
 // version: a version vector over replica indexes.
 //
-// Purpose: for each replica, how many of its changesets have been integrated: the causal context of the whole
-// space (Parker et al. 1983; delivery is causal, so no holes need to be told).
+// Purpose: for each replica, how many of its changesets have been integrated: the causal context of
+// the whole space (Parker et al. 1983; delivery is causal, so no holes need to be told).
 // Invariants: contiguous by construction: `at(r) == n` says that 1 … n of r are all in.
 // Thread-safety: values.
 #pragma once

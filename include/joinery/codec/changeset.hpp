@@ -1,8 +1,9 @@
 // changeset: the atomic unit of change, as bytes and taken apart.
 //
-// Purpose: encodes one committed transaction of one replica, and decodes it within limits. The bytes are immutable
-// and forwarded verbatim, so decoding never needs to give the same bytes again.
-// Format: docs/format.md. MessagePack [1, origin, seq, hlc, [[replica, increase]…], [name…], [[table, key, [op…]]…]].
+// Purpose: encodes one committed transaction of one replica, and decodes it within limits. The
+// bytes are immutable and forwarded verbatim, so decoding never needs to give the same bytes again.
+// Format: docs/format.md. MessagePack [1, origin, seq, hlc, [[replica, increase]…], [name…],
+// [[table, key, [op…]]…]].
 // Invariants: a decoded changeset is well-formed throughout: applying it cannot fail half-way.
 // Thread-safety: values; the views of a decoded one point into its bytes.
 #pragma once
@@ -136,7 +137,8 @@ inline void read_ops(pack_reader& in, changeset& c) {
       {static_cast<std::uint32_t>(in.u64_up_to(c.names.size() - 1)), in.binary()});
   const auto key_size = c.records.back().key.size();
   if (key_size == 0 || key_size > max_key) in.fail();
-  // Each record once: its operations are applied together or, in a replay that has them already, skipped together.
+  // Each record once: its operations are applied together or, in a replay that has them already,
+  // skipped together.
   const auto name_of = [&](const changed_record& r) { return std::pair{c.names[r.table], r.key}; };
   if (record > 0 && name_of(c.records[record - 1]) >= name_of(c.records[record])) in.fail();
   for (auto n = in.array(); n > 0 && in.ok(); --n) {
@@ -190,7 +192,8 @@ inline bool read_changeset(bytes_view data, changeset& c) {
 
 }  // namespace detail
 
-/// The dot of a changeset that was decoded before, without taking it apart; nothing when the bytes are no changeset.
+/// The dot of a changeset that was decoded before, without taking it apart; nothing when the bytes
+/// are no changeset.
 inline std::optional<std::pair<replica_id, std::uint64_t>> peek_dot(bytes_view data) {
   byte_reader in{data};
   const auto head = in.take(4);  // array of 7, format 1, bin of 16
@@ -199,8 +202,10 @@ inline std::optional<std::pair<replica_id, std::uint64_t>> peek_dot(bytes_view d
   const auto lead = in.u8();
   std::uint64_t seq = lead;
   if (lead >= 0xCC && lead <= 0xCF) {
+    const unsigned width = 1u << (lead - 0xCC);
     seq = 0;
-    for (int i = 0; i < 1 << (lead - 0xCC); ++i) seq = seq << 8 | in.u8();
+    for (unsigned i = 0; i < width; ++i) seq = seq << 8 | in.u8();
+    if (seq >> (width == 1 ? 7 : 4 * width) == 0) return std::nullopt;  // not the shortest form
   } else if (lead > 0x7F) {
     return std::nullopt;
   }

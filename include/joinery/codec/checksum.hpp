@@ -1,7 +1,8 @@
 // Checksums against accidents (XXH3, 64 bits), bound to where the bytes belong.
 //
-// Purpose: what joinery stores or sends carries a checksum of its content *and its key*, so that bit rot and a
-// value written to the wrong place are both found. Forgery is the business of crypto/.
+// Purpose: what joinery stores or sends carries a checksum of its content *and its key*, so that
+// bit rot and a value written to the wrong place are both found. Forgery is the business of
+// crypto/.
 // Invariants: a sealed value is fixed64 checksum, then the content.
 // Thread-safety: pure functions.
 #pragma once

@@ -1,8 +1,10 @@
 // Compression (zstd), bounded.
 //
-// Purpose: make what travels smaller where that pays, and take it apart again without trusting what it says.
-// Invariants: nothing is allocated before the size that the data claims was checked against the caller's cap; data
-// that claims no size, or another than it has, or that goes on after its end, is refused.
+// Purpose: make what travels smaller where that pays, and take it apart again without trusting what
+// it says.
+// Invariants: nothing is allocated before the size that the data claims was checked against the
+// caller's cap; data that claims no size, or another than it has, or that goes on after its end, is
+// refused.
 // Thread-safety: pure functions.
 #pragma once
 
@@ -10,8 +12,8 @@
 
 #include <optional>
 
-#include "joinery/base/result.hpp"
 #include "joinery/base/bytes.hpp"
+#include "joinery/base/result.hpp"
 
 namespace joinery::codec {
 

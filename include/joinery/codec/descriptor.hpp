@@ -1,8 +1,10 @@
 // The descriptor of a schema as bytes, and its fingerprint.
 //
-// Purpose: two programs compare fingerprints first, and exchange descriptors only when those differ.
+// Purpose: two programs compare fingerprints first, and exchange descriptors only when those
+// differ.
 // Format: MessagePack [1, [[table, delete rule, [[field, shape, values]…]]…]]; docs/format.md.
-// Invariants: a decoded descriptor keeps the rules of schema::descriptor (unique names); decoding is within limits.
+// Invariants: a decoded descriptor keeps the rules of schema::descriptor (unique names); decoding
+// is within limits.
 // Thread-safety: pure functions.
 #pragma once
 
@@ -90,8 +92,8 @@ class descriptor_reader {
       field.values = in_.text();
       if (field.values.size() > max_values_text) in_.fail();
       if (in_.ok() && !field.type.valid())
-        unknown_ = unknown("kind " + std::to_string(field.type.code()),
-                           table.name + "." + field.name);
+        unknown_ =
+            unknown("kind " + std::to_string(field.type.code()), table.name + "." + field.name);
       table.fields.push_back(std::move(field));
     }
     d.tables.push_back(std::move(table));

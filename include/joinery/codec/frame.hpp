@@ -1,9 +1,11 @@
 // frames: how messages stand in a stream of bytes.
 //
 // Purpose: writes frames, and finds them again in chunks of any size.
-// Format: 4 bytes length of the body (big-endian), then the body: type, flags, payload, 8 bytes XXH3-64 (big-endian) of
-// type ‖ flags ‖ payload. Flag 1: the payload is one zstd frame. docs/format.md.
-// Invariants: a reader buffers at most one frame, and never more than it was allowed; its first fault is sticky.
+// Format: 4 bytes length of the body (big-endian), then the body: type, flags, payload, 8 bytes
+// XXH3-64 (big-endian) of type ‖ flags ‖ payload. Flag 1: the payload is one zstd frame.
+// docs/format.md.
+// Invariants: a reader buffers at most one frame, and never more than it was allowed; its first
+// fault is sticky.
 // Thread-safety: none; one reader belongs to one stream.
 #pragma once
 
@@ -22,8 +24,8 @@ inline constexpr std::size_t min_frame_body = 2 + 8;
 inline constexpr std::size_t frame_overhead = frame_head + min_frame_body;
 inline constexpr std::uint8_t frame_zstd = 1;
 
-/// Appends one frame, compressed when `squeeze` and it pays. Gives the bytes that it takes on the wire.
-/// Precondition: `payload.size() <= max_frame_body - min_frame_body`.
+/// Appends one frame, compressed when `squeeze` and it pays. Gives the bytes that it takes on the
+/// wire. Precondition: `payload.size() <= max_frame_body - min_frame_body`.
 inline std::size_t append_frame(bytes& out, std::uint8_t type, bytes_view payload,
                                 bool squeeze = false) {
   const auto small = squeeze ? compressed(payload) : std::nullopt;
@@ -52,9 +54,9 @@ class frame_reader {
   explicit frame_reader(std::size_t max_body = max_frame_body)
       : max_body_(std::clamp(max_body, min_frame_body, max_frame_body)) {}
 
-  /// Takes bytes from the front of `input` up to the end of a frame, and gives that frame; nothing when `input` ended
-  /// before it did. The payload is valid until the next call, and no longer than `input`'s bytes.
-  /// Errors: malformed, checksum, too_large, unsupported; the same one ever after.
+  /// Takes bytes from the front of `input` up to the end of a frame, and gives that frame; nothing
+  /// when `input` ended before it did. The payload is valid until the next call, and no longer than
+  /// `input`'s bytes. Errors: malformed, checksum, too_large, unsupported; the same one ever after.
   result<std::optional<frame>> next(bytes_view& input) {
     if (!fault_) {
       auto found = find(input);

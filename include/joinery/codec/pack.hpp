@@ -1,9 +1,11 @@
 // MessagePack, written and read within limits.
 //
-// Purpose: the envelope of changesets and session messages, so that any program with a MessagePack library can
-// take them apart. `pack_writer` writes; `pack_reader` checks the whole document once and is then pulled item by item.
-// Invariants: a reader accepts exactly one value that fills its bytes, nested at most `max_depth` deep; an array
-// is never longer than the document; it takes nine bytes of memory for each item. Its first fault is sticky, as in `byte_reader`.
+// Purpose: the envelope of changesets and session messages, so that any program with a MessagePack
+// library can take them apart. `pack_writer` writes; `pack_reader` checks the whole document once
+// and is then pulled item by item.
+// Invariants: a reader accepts exactly one value that fills its bytes, nested at most `max_depth`
+// deep; an array is never longer than the document; it takes nine bytes of memory for each item.
+// Its first fault is sticky, as in `byte_reader`.
 // Thread-safety: none needed; both are short-lived values.
 #pragma once
 

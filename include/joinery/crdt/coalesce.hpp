@@ -1,7 +1,8 @@
 // Coalescing: one delta for two of the same changeset.
 //
 // Purpose: a transaction that writes a field twice sends it once.
-// Invariants: applying the coalesced delta gives the same state as applying both, in the same changeset.
+// Invariants: applying the coalesced delta gives the same state as applying both, in the same
+// changeset.
 // Thread-safety: pure functions.
 #pragma once
 
@@ -11,7 +12,8 @@
 
 namespace joinery::crdt {
 
-/// What two deltas must have in common to be coalesced: the element or key, or nothing for plain fields.
+/// What two deltas must have in common to be coalesced: the element or key, or nothing for plain
+/// fields.
 inline bytes_view coalescing_key(shape type, bytes_view delta) {
   byte_reader in{delta};
   switch (type.outer()) {
@@ -22,7 +24,8 @@ inline bytes_view coalescing_key(shape type, bytes_view delta) {
   }
 }
 
-/// One delta with the effect of `older`, then `newer`; nothing when there is none. Precondition: equal keys.
+/// One delta with the effect of `older`, then `newer`; nothing when there is none. Precondition:
+/// equal keys.
 inline std::optional<bytes> coalesce(shape type, bytes_view older, bytes_view newer) {
   switch (type.outer()) {
     case kind::pn_counter:

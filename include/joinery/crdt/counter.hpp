@@ -1,10 +1,12 @@
 // pn_counter and g_counter: sums of increments.
 //
-// Purpose: all concurrent increments count. Each replica's part is (last seq, running total); of two states the
-// higher last seq wins (Almeida & Baquero 2019 call it a per-replica causal counter).
-// Packed as (varint replica, varint seq, zigzag total)*. Delta: zigzag amount (g_counter: not negative).
-// Invariants: sorted by replica. A total saturates at the ends of 64 bits; honest writers are refused before.
-// The sum is taken in 128 bits and clamped once.
+// Purpose: all concurrent increments count. Each replica's part is (last seq, running total); of
+// two states the higher last seq wins: the PN-counter of Shapiro et al. 2011, with the seq telling
+// which of two totals is newer.
+// Packed as (varint replica, varint seq, zigzag total)*. Delta: zigzag amount (g_counter: not
+// negative).
+// Invariants: sorted by replica. A total saturates at the ends of 64 bits; honest writers are
+// refused before. The sum is taken in 128 bits and clamped once.
 // Thread-safety: as a `std::string`.
 #pragma once
 

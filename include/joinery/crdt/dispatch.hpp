@@ -1,8 +1,9 @@
 // The rules by shape: one entry for every CRDT, chosen at run time.
 //
-// Purpose: the engine merges packed states of fields that its program may not know; the shape travels with them.
-// Maps recurse here.
-// Invariants: `shape.valid()` holds wherever one is passed; states and deltas have passed `valid`/`valid_delta`.
+// Purpose: the engine merges packed states of fields that its program may not know; the shape
+// travels with them. Maps recurse here.
+// Invariants: `shape.valid()` holds wherever one is passed; states and deltas have passed
+// `valid`/`valid_delta`.
 // Thread-safety: pure functions.
 #pragma once
 

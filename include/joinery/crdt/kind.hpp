@@ -1,8 +1,9 @@
 // kind and shape: which CRDT a packed state is.
 //
-// Purpose: `kind` names the merge rule of one level; `shape` stacks kinds for maps (a map of maps of counters), so
-// that a replica merges fields that its program has never heard of.
-// Invariants: the numbers are part of the format. The innermost kind is never `map`; at most four levels.
+// Purpose: `kind` names the merge rule of one level; `shape` stacks kinds for maps (a map of maps
+// of counters), so that a replica merges fields that its program has never heard of.
+// Invariants: the numbers are part of the format. The innermost kind is never `map`; at most four
+// levels.
 // Thread-safety: values.
 #pragma once
 

@@ -1,7 +1,8 @@
 // lww<T>: a last-writer-wins register.
 //
-// Purpose: one value. Causality decides first, then authority (rank), then time (hlc), then the replica's id, so
-// that every replica shows the same. The writes that lost stay visible as a conflict until a write saw them all.
+// Purpose: one value. Causality decides first, then authority (rank), then time (hlc), then the
+// replica's id, so that every replica shows the same. The writes that lost stay visible as a
+// conflict until a write saw them all.
 // Invariants: those of the register (detail/register_rules.hpp).
 // Thread-safety: as a `std::string`.
 #pragma once
@@ -18,7 +19,8 @@ class lww : public packed<detail::register_rules<kind::lww>, B> {
   using packed<detail::register_rules<kind::lww>, B>::packed;
   using value_type = T;
 
-  /// Shows `v` from now on. A higher `rank` wins over later writes of lower rank that are concurrent.
+  /// Shows `v` from now on. A higher `rank` wins over later writes of lower rank that are
+  /// concurrent.
   [[nodiscard]] static bytes set(const T& v, std::uint64_t rank = 0) {
     bytes d;
     byte_writer{d}.varint(rank);

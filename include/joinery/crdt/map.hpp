@@ -1,7 +1,8 @@
 // map<K, C>: keys to CRDTs, each entry a cell.
 //
-// Purpose: entries that can be removed and come back fresh. Removing an entry takes away what the remover saw; a
-// concurrent update of the same incarnation brings the whole entry back (update wins).
+// Purpose: entries that can be removed and come back fresh. Removing an entry takes away what the
+// remover saw; a concurrent update of the same incarnation brings the whole entry back (update
+// wins).
 // Packed as entries key → cell (detail/cell.hpp). Delta: block key, cell delta.
 // Invariants: an entry that was removed and made again shows nothing of before, on any replica.
 // Thread-safety: as a `std::string`.

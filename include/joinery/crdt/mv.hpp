@@ -1,6 +1,7 @@
 // mv<T>: a multi-value register.
 //
-// Purpose: shows every causally maximal value, for fields whose conflicts a person resolves ("manual").
+// Purpose: shows every causally maximal value, for fields whose conflicts a person resolves
+// ("manual").
 // Invariants: those of the register (detail/register_rules.hpp).
 // Thread-safety: as a `std::string`.
 #pragma once

@@ -1,7 +1,8 @@
 // or_set<T>: an add-wins set without tombstones (Bieniusa et al. 2012).
 //
-// Purpose: a set of values. An add wins over a concurrent remove; a remove takes away exactly the adds that it saw.
-// Adding what is already there is a change: its new dot must survive a concurrent remove.
+// Purpose: a set of values. An add wins over a concurrent remove; a remove takes away exactly the
+// adds that it saw. Adding what is already there is a change: its new dot must survive a concurrent
+// remove.
 // Packed as entries element → dots. Delta: u8 (1 add, 0 remove), element.
 // Invariants: no element without a dot.
 // Thread-safety: as a `std::string`.

@@ -1,9 +1,10 @@
 // packed<Rules>: a CRDT state as one byte string, with the rules that change it.
 //
-// Purpose: what every CRDT of joinery has in common, usable alone. `apply(delta, stamp)` integrates a changeset's
-// delta, `join` merges two states with their contexts; the two always agree (a law under test). Deltas are bytes
-// without dots: pure operations (Baquero, Almeida, Shoker 2017).
-// Invariants: deltas are applied once each and in causal order; `unpack` accepts only well-formed states.
+// Purpose: what every CRDT of joinery has in common, usable alone. `apply(delta, stamp)` integrates
+// a changeset's delta, `join` merges two states with their contexts; the two always agree (a law
+// under test). Deltas are bytes without dots: pure operations (Baquero, Almeida, Shoker 2017).
+// Invariants: deltas are applied once each and in causal order; `unpack` accepts only well-formed
+// states.
 // Thread-safety: as a `std::string`.
 #pragma once
 
@@ -22,7 +23,8 @@ using causal::stamp;
 using causal::version;
 using detail::reindexing;
 
-/// Rules of one kind: pure functions over packed states. An empty state is the type's initial value.
+/// Rules of one kind: pure functions over packed states. An empty state is the type's initial
+/// value.
 template <class R>
 concept rules = requires(bytes_view state, bytes_view delta, const stamp& by, const version& seen,
                          const reindexing& map) {

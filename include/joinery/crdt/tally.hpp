@@ -1,7 +1,7 @@
 // tally<K>: amounts under keys, each key counting once.
 //
-// Purpose: grants that two devices may both hand out, such as XP for one workout imported twice. Of several
-// amounts under a key the greatest counts; the tally reads as the sum.
+// Purpose: grants that two devices may both hand out, such as XP for one workout imported twice. Of
+// several amounts under a key the greatest counts; the tally reads as the sum.
 // Packed as entries key → varint amount. Delta: varint amount, key.
 // Invariants: grows only. The sum is taken in 128 bits and clamped once.
 // Thread-safety: as a `std::string`.

@@ -1,10 +1,12 @@
 // Values: C++ values as bytes whose order is the values' order.
 //
-// Purpose: `encode_value` and `decode_value`, the edge between typed programs and the packed states, which only
-// compare and copy bytes. The encoding is that of the FoundationDB tuple layer (its design/tuple.md) for one
-// element: self-describing, canonical, and order-preserving, so max_of<T> and sorted sets need no types.
-// Invariants: equal values have equal bytes and a < b exactly when bytes(a) < bytes(b), within one type.
-// NaN is refused; -0.0 is stored as 0.0; `decode_value` accepts only what `encode_value` writes.
+// Purpose: `encode_value` and `decode_value`, the edge between typed programs and the packed
+// states, which only compare and copy bytes. The encoding is that of the FoundationDB tuple layer
+// (its design/tuple.md) for one element: self-describing, canonical, and order-preserving, so
+// max_of<T> and sorted sets need no types.
+// Invariants: equal values have equal bytes and a < b exactly when bytes(a) < bytes(b), within one
+// type. NaN is refused; -0.0 is stored as 0.0; `decode_value` accepts only what `encode_value`
+// writes.
 // Thread-safety: pure functions. Specialise `value_traits<T>` for a type of your own.
 #pragma once
 
@@ -25,7 +27,8 @@
 
 namespace joinery::crdt {
 
-/// A value known only as its encoded bytes: what a replica holds for fields that its program does not know.
+/// A value known only as its encoded bytes: what a replica holds for fields that its program does
+/// not know.
 struct opaque {
   bytes encoded;
   friend auto operator<=>(const opaque&, const opaque&) = default;
@@ -37,8 +40,8 @@ struct blob {
   friend auto operator<=>(const blob&, const blob&) = default;
 };
 
-/// How T is written and read. `write(writer, value)` appends one element; `read(reader)` takes one or fails the
-/// reader; `name` tells the type apart from others in a schema's fingerprint.
+/// How T is written and read. `write(writer, value)` appends one element; `read(reader)` takes one
+/// or fails the reader; `name` tells the type apart from others in a schema's fingerprint.
 template <class T>
 struct value_traits;
 
@@ -55,7 +58,8 @@ enum tag : std::uint8_t {
   tag_true = 0x27,
 };
 
-// Zero bytes inside are followed by 0xFF, and a lone zero ends the run: order survives concatenation.
+// Zero bytes inside are followed by 0xFF, and a lone zero ends the run: order survives
+// concatenation.
 inline void write_escaped(byte_writer& out, bytes_view data) {
   for (const char c : data) {
     out.u8(static_cast<std::uint8_t>(c));
@@ -128,8 +132,8 @@ struct value_traits<bool> {
   }
 };
 
-/// Every integer type is one type on disk: widening a field needs no migration, and a value that does not fit is
-/// a `type_mismatch` when read.
+/// Every integer type is one type on disk: widening a field needs no migration, and a value that
+/// does not fit is a `type_mismatch` when read.
 template <detail::plain_integer T>
 struct value_traits<T> {
   static constexpr std::string_view name = "int";
@@ -228,8 +232,8 @@ struct value_traits<id128<Tag>> {
   }
 };
 
-/// A point in time is stored as milliseconds since 1970-01-01 UTC: cut to them, towards the past. What is read by a
-/// coarser clock must be one of its ticks.
+/// A point in time is stored as milliseconds since 1970-01-01 UTC: cut to them, towards the past.
+/// What a coarser clock reads must be one of its ticks.
 template <class Duration>
 struct value_traits<std::chrono::time_point<std::chrono::system_clock, Duration>> {
   static_assert(std::integral<typename Duration::rep>, "joinery: a stored time counts whole ticks");
@@ -277,7 +281,7 @@ concept value = requires(byte_writer& out, byte_reader& in, const T& v) {
   { value_traits<T>::read(in) } -> std::same_as<T>;
 };
 
-/// Absent sorts before every value. Its byte must not begin one: an optional of an optional is none.
+/// Absent sorts before every value. Its byte must not begin one, so optionals do not nest.
 template <value T>
 struct value_traits<std::optional<T>> {
   static_assert(!detail::may_begin_as_absent<T>,

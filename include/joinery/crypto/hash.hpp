@@ -1,6 +1,7 @@
 // digest and hasher: 256-bit hashes that a peer cannot forge (BLAKE2b, RFC 7693, by libsodium).
 //
-// Purpose: digests of canonical states and of each origin's chain of changesets, and ids derived from names.
+// Purpose: digests of canonical states and of each origin's chain of changesets, and ids derived
+// from names.
 // Invariants: a hasher gives its digest once.
 // Thread-safety: a hasher is used by one thread; digests are values.
 #pragma once

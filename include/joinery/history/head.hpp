@@ -1,7 +1,9 @@
 // head: the last changeset of one origin, and the digest of all its changesets up to it.
 //
-// Purpose: what replicas compare, so that two different changesets under one dot are found wherever they meet.
-// Invariants: chain(o, 0) = H(space ‖ o); chain(o, n) = H(chain(o, n-1) ‖ bytes of changeset n), H = BLAKE2b-256.
+// Purpose: what replicas compare, so that two different changesets under one dot are found wherever
+// they meet.
+// Invariants: chain(o, 0) = H(space ‖ o); chain(o, n) = H(chain(o, n-1) ‖ bytes of changeset n), H
+// = BLAKE2b-256.
 // Thread-safety: values.
 #pragma once
 

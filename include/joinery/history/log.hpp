@@ -1,9 +1,10 @@
 // The operation log: every changeset, in an order that respects causality.
 //
 // Purpose: appends changesets and finds them again, by position or by dot, over any storage.
-// Keys: `log` has fixed64 position → sealed changeset; `dots` has fixed32 replica index, fixed64 seq → sealed
-// fixed64 position, chain digest. Positions count from 1.
-// Invariants: positions and each replica's seqs are contiguous; every value's checksum is bound to its key.
+// Keys: `log` has fixed64 position → sealed changeset; `dots` has fixed32 replica index, fixed64
+// seq → sealed fixed64 position, chain digest. Positions count from 1.
+// Invariants: positions and each replica's seqs are contiguous; every value's checksum is bound to
+// its key.
 // Thread-safety: as the view or writer that is passed in.
 #pragma once
 

@@ -1,11 +1,13 @@
 // A storage in memory: for tests, for the simulator, and for replicas that need no disk.
 //
-// Purpose: model `storage` with everything that a disk can do to a program: writes that a crash takes back unless
-// they were synced, failing calls, a full device, bodies that run twice, clones, and older images put back.
-// Invariants: as `storage`. Handles made by `share` show the same bytes; at most one should write at a time in the
-// life of a program, as with a store on disk. After a commit or sync that failed for any reason but a full device
-// every call returns errc::poisoned until `reopen` or `crash`.
-// Thread-safety: reads and writes of any thread take turns. The functions for tests below must not overlap them.
+// Purpose: model `storage` with everything that a disk can do to a program: writes that a crash
+// takes back unless they were synced, failing calls, a full device, bodies that run twice, clones,
+// and older images put back.
+// Invariants: as `storage`. Handles made by `share` show the same bytes; at most one should write
+// at a time in the life of a program, as with a store on disk. After a commit or sync that failed
+// for any reason but a full device every call returns errc::poisoned until `reopen` or `crash`.
+// Thread-safety: reads and writes of any thread take turns. The functions for tests below must not
+// overlap them.
 #pragma once
 
 #include <memory>
@@ -29,14 +31,11 @@ class memory_storage {
     return in_turn([&]() -> result<> {
       if (std::exchange(image_->rerun_next_write, false)) {
         detail::memory_writer first(*image_);  // rolled back at the end of this scope
-        auto ignored = std::invoke(body, first);
-        static_cast<void>(ignored);
+        static_cast<void>(run(body, first));
       }
       detail::memory_writer writer(*image_);
-      auto outcome = std::invoke(body, writer);
-      if (writer.fault()) return *writer.fault();
-      if (!outcome) return outcome;
-      return commit(writer);
+      auto outcome = run(body, writer);
+      return outcome ? commit(writer) : outcome;
     });
   }
 
@@ -44,7 +43,7 @@ class memory_storage {
   result<> read(Body&& body) {
     return in_turn([&]() -> result<> {
       detail::memory_view view(*image_);
-      return std::invoke(body, view);
+      return run(body, view);
     });
   }
 
@@ -61,16 +60,19 @@ class memory_storage {
 
   // What tests do to a storage.
 
-  /// The n-th `operation` from now on (1: the next one) fails with `code`; one fault for each call. A failed commit
-  /// that `lands` is invisible, and yet there after a crash: a device may have kept what it did not confirm.
+  /// The n-th `operation` from now on (1: the next one) fails with `code`; one fault for each call.
+  /// A failed commit that `lands` is invisible, and yet there after a crash: a device may have kept
+  /// what it did not confirm.
   void fail_nth(memory_operation operation, std::uint64_t n, errc code, bool lands = false) {
     image_->faults.push_back({operation, n, code, lands});
   }
   void clear_faults() { image_->faults.clear(); }
-  /// The next write runs its body twice and drops what the first run did, as when LMDB's map must grow.
+  /// The next write runs its body twice and drops what the first run did, as when LMDB's map must
+  /// grow.
   void rerun_next_write() { image_->rerun_next_write = true; }
 
-  /// Power loss: the content becomes the durable image, with the first `survivors` commits that were not synced.
+  /// Power loss: the content becomes the durable image, with the first `survivors` commits that
+  /// were not synced.
   void crash(std::size_t survivors = 0) {
     auto& image = *image_;
     if (image.landed) {  // it could land only after all before it
@@ -114,13 +116,23 @@ class memory_storage {
   }
 
  private:
-  template <class Run>
-  result<> in_turn(Run run) {
+  template <class Body, class View>
+  static result<> run(Body& body, View& view) {
+    result<> outcome;
+    try {
+      outcome = std::invoke(body, view);
+    } catch (const transaction_lost&) {  // there is a fault
+    }
+    return view.fault() ? result<>(*view.fault()) : outcome;
+  }
+
+  template <class Work>
+  result<> in_turn(Work work) {
     if (!image_) return error{errc::closed, "a storage that was moved away", "", ""};
     const detail::memory_turn turn(*image_);
     if (turn.nested()) return nested_use();
     if (image_->poison) return *image_->poison;
-    return run();
+    return work();
   }
 
   result<> commit(detail::memory_writer& writer) {

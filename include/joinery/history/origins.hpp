@@ -1,8 +1,9 @@
 // origin_table: what is known of each origin's changesets.
 //
-// Purpose: heads, chain digests and last versions, without which the next changeset of an origin can be neither
-// checked nor decoded: it tells only how its origin's version grew.
-// Invariants: `seen` of an origin at seq n is that origin's version when it committed n, itself included.
+// Purpose: heads, chain digests and last versions, without which the next changeset of an origin
+// can be neither checked nor decoded: it tells only how its origin's version grew.
+// Invariants: `seen` of an origin at seq n is that origin's version when it committed n, itself
+// included.
 // Thread-safety: none; guarded by its owner.
 #pragma once
 

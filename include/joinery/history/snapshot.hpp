@@ -1,10 +1,12 @@
 // Snapshots: materialised records, each with the log position that it stands for.
 //
-// Purpose: how records and the snapshot's mark are stored. The mark says from where the log must be replayed, and
-// what the replica knew at that position; it is written last, so a snapshot may take many small transactions.
-// Keys: `records` has fixed32 table index, key → sealed varint position, packed record. `meta` has "snapshot" →
-// the sealed mark.
-// Invariants: every record's effects up to the mark's position are in `records`; a record may be newer than the mark.
+// Purpose: how records and the snapshot's mark are stored. The mark says from where the log must be
+// replayed, and what the replica knew at that position; it is written last, so a snapshot may take
+// many small transactions.
+// Keys: `records` has fixed32 table index, key → sealed varint position, packed record. `meta` has
+// "snapshot" → the sealed mark.
+// Invariants: every record's effects up to the mark's position are in `records`; a record may be
+// newer than the mark.
 // Thread-safety: as the view or writer that is passed in.
 #pragma once
 

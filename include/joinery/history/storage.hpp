@@ -1,9 +1,10 @@
 // The storage concept: what the history asks of a place that keeps bytes.
 //
-// Purpose: a transactional ordered key-value store with a few separate areas. LMDB models it (store/), and so
-// does the in-memory one of this room. Nothing here knows what the bytes mean.
-// Invariants: one writer at a time; a write is all or nothing; keys of an area are ordered as unsigned bytes;
-// keys of `area::log` are eight bytes, big-endian, and are appended in increasing order.
+// Purpose: a transactional ordered key-value store with a few separate areas. LMDB models it
+// (store/), and so does the in-memory one of this room. Nothing here knows what the bytes mean.
+// Invariants: one writer at a time; a write is all or nothing; keys of an area are ordered as
+// unsigned bytes; keys of `area::log` are eight bytes, big-endian, and are appended in increasing
+// order.
 // Thread-safety: each model documents its own.
 #pragma once
 
@@ -61,10 +62,12 @@ struct probe_body {
 };
 }  // namespace detail
 
-/// `write(body)` runs `body(writer&) -> result<>` in one transaction: committed when it returns a value, rolled
-/// back when it returns an error or throws. The body may be run again from the start (the map grew); nothing of
-/// the earlier run stays. Faults of `put` and `erase` are remembered and returned by `write`.
-/// `read(body)` runs `body(view&) -> result<>` over one consistent snapshot. Reads and writes do not nest.
+/// `write(body)` runs `body(writer&) -> result<>` in one transaction: committed when it returns a
+/// value, rolled back when it returns an error or throws. The body may be run again from the start
+/// (the map grew); nothing of the earlier run stays. Faults of `put` and `erase` are remembered and
+/// returned by `write`; a read after one cannot be answered and throws `transaction_lost`
+/// (storage_rules.hpp), which the body lets pass. `read(body)` runs `body(view&) -> result<>` over
+/// one consistent snapshot. Reads and writes do not nest.
 template <class S>
 concept storage = std::movable<S> && requires(S& s, detail::probe_body body) {
   { s.write(body) } -> std::same_as<result<>>;

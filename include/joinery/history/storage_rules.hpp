@@ -30,6 +30,10 @@ constexpr std::string_view name_of(area a) noexcept {
   return "unknown";
 }
 
+/// What a read throws in a transaction that had a fault: an answer would be a lie. `write` and
+/// `read` catch it and return the fault, or run the body again; a body lets it pass.
+struct transaction_lost {};
+
 /// Where a fault is, for an error's `where`: "records, key 0a1b…".
 inline std::string place_of(area a, bytes_view key) {
   constexpr std::size_t shown = 24;

@@ -1,9 +1,9 @@
 // draft: a record inside a write transaction.
 //
-// Purpose: collects the operations on one record. What was written is visible to later reads in the same transaction;
-// only a field that is read again after a change is copied, never the record.
-// Invariants: operations stand in the order in which they were made, coalesced where that changes nothing; an update
-// of a dead record is refused.
+// Purpose: collects the operations on one record. What was written is visible to later reads in the
+// same transaction; only a field that is read again after a change is copied, never the record.
+// Invariants: operations stand in the order in which they were made, coalesced where that changes
+// nothing; an update of a dead record is refused.
 // Thread-safety: none; lives in its transaction.
 #pragma once
 
@@ -43,7 +43,8 @@ class draft final : public schema::record_access {
   [[nodiscard]] bytes_view key() const noexcept { return key_; }
   [[nodiscard]] std::vector<op>& ops() noexcept { return ops_; }
 
-  /// Makes the record: afresh when it is dead, as a touch when it lives. Every other change is a touch too.
+  /// Makes the record: afresh when it is dead, as a touch when it lives. Every other change is a
+  /// touch too.
   void create() {
     if (!alive_) {
       ++incarnation_;
@@ -115,7 +116,8 @@ class draft final : public schema::record_access {
     bool copied = false;
   };
 
-  // Operations before this point concern another life of the record: they are neither seen nor coalesced with.
+  // Operations before this point concern another life of the record: they are neither seen nor
+  // coalesced with.
   void start_over() {
     changed_.clear();
     touched_ = false;

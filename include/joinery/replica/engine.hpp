@@ -1,10 +1,12 @@
 // engine: a replica without its types.
 //
-// Purpose: opens a store, takes in changesets of its own and of peers, keeps log, state and snapshot in step, and shows
-// peers what is durable. It models the `endpoint` of a session, so a relay is an engine without a schema.
-// Invariants: a changeset is in the log, in one transaction with everything that it needs, before it is folded into
-// memory; a sequence number is allocated in that transaction's changeset and never used twice; only durable
-// changesets are shown to peers; every fault leaves memory and storage as they were.
+// Purpose: opens a store, takes in changesets of its own and of peers, keeps log, state and
+// snapshot in step, and shows peers what is durable. It models the `endpoint` of a session, so a
+// relay is an engine without a schema.
+// Invariants: a changeset is in the log, in one transaction with everything that it needs, before
+// it is folded into memory; a sequence number is allocated in that transaction's changeset and
+// never used twice; only durable changesets are shown to peers; every fault leaves memory and
+// storage as they were.
 // Thread-safety: one thread at a time.
 #pragma once
 
@@ -25,8 +27,8 @@ namespace joinery {
 template <history::storage Storage>
 class engine {
  public:
-  /// Opens the replica in `storage`, or makes one there. Errors: wrong_space, unsupported (another format),
-  /// checksum or malformed (damage), not_found (read-only and empty), and the storage's.
+  /// Opens the replica in `storage`, or makes one there. Errors: wrong_space, unsupported (another
+  /// format), checksum or malformed (damage), not_found (read-only and empty), and the storage's.
   static result<engine> open(Storage storage, replica_options options) {
     engine e{std::move(storage), std::move(options)};
     if (auto done = e.load(); !done) return done.error();
@@ -35,8 +37,9 @@ class engine {
 
   // --- Writing ---
 
-  /// Commits a transaction's operations as one changeset; nothing when there are none. The changeset is durable when
-  /// this returns, or, with `durability::interval`, after the next `flush`.
+  /// Commits a transaction's operations as one changeset; nothing when there are none. The
+  /// changeset is durable when this returns, or, with `durability::interval`, after the next
+  /// `flush`.
   result<std::optional<causal::dot>> commit(const codec::changeset_writer& changes) {
     if (changes.empty()) return std::optional<causal::dot>{};
     const auto own = state_.index_of(state_.self);
@@ -51,13 +54,15 @@ class engine {
     return std::optional<causal::dot>{at};
   }
 
-  /// Integrates changesets from a peer: all of the batch, or on an error none. Duplicates are dropped; what comes too
-  /// early is held. Errors: malformed, unsupported, fork, flooded, and the storage's.
+  /// Integrates changesets from a peer: all of the batch, or on an error none. Duplicates are
+  /// dropped; what comes too early is held. Errors: malformed, unsupported, fork, flooded, and the
+  /// storage's.
   result<ingest_report> ingest(std::span<const bytes_view> changesets) {
     return take(changesets, false);
   }
 
-  /// Lets in what was held and whose time has come; syncs when `sync_interval_ms` is over. To be called now and then.
+  /// Lets in what was held and whose time has come; syncs when `sync_interval_ms` is over. To be
+  /// called now and then.
   result<> tend() {
     if (storage_.read_only()) return {};
     if (!held_.empty())
@@ -90,7 +95,8 @@ class engine {
 
   // --- Reading ---
 
-  /// A record's packed bytes (state/record.hpp); empty when there never was one. Valid until the next call.
+  /// A record's packed bytes (state/record.hpp); empty when there never was one. Valid until the
+  /// next call.
   result<bytes_view> record(std::string_view table, bytes_view key) {
     const auto index = state_.names.find(table);
     if (!index) return bytes_view{};
@@ -101,7 +107,8 @@ class engine {
     return bytes_view{(*slot)->packed};
   }
 
-  /// Walks a table in key order: `each(key, packed) -> bool`, false stops. Dead records are among them.
+  /// Walks a table in key order: `each(key, packed) -> bool`, false stops. Dead records are among
+  /// them.
   template <class F>
   result<> for_each(std::string_view table, bytes_view from, F&& each) {
     const auto index = state_.names.find(table);
@@ -122,7 +129,8 @@ class engine {
   [[nodiscard]] const causal::roster& replicas() const noexcept { return state_.replicas; }
   [[nodiscard]] const causal::version& seen() const noexcept { return state_.seen; }
 
-  /// The digest of the canonical state, at the version that `heads` shows afterwards: what is not durable yet, is then.
+  /// The digest of the canonical state, at the version that `heads` shows afterwards: what is not
+  /// durable yet, is then.
   result<crypto::digest> digest() {
     if (auto synced = flush(); !synced) return synced.error();
     crypto::hasher hash;
@@ -342,8 +350,9 @@ class engine {
 
   void after_write() {
     if (storage_.mode() == history::durability::commit) all_is_durable();
-    // A failed step is remembered in the status and tried again after the next write. One step a write keeps up with
-    // small ones; after large ones as many follow as it takes, or memory and the tail of the log would grow without end.
+    // A failed step is remembered in the status and tried again after the next write. One step a
+    // write keeps up with small ones; after large ones as many follow as it takes, or memory and
+    // the tail of the log would grow without end.
     if (snapshots_.due(state_, options_))
       while (snapshots_.step(storage_, state_, options_) && snapshots_.behind(state_, options_)) {
       }

@@ -1,7 +1,7 @@
 // held_changesets: what has arrived too early.
 //
-// Purpose: changesets whose predecessors have not come yet, or that are stamped too far in the future. They are kept
-// in the storage, shown to nobody, and let in when their time has come.
+// Purpose: changesets whose predecessors have not come yet, or that are stamped too far in the
+// future. They are kept in the storage, shown to nobody, and let in when their time has come.
 // Invariants: bounded in bytes and number; a changeset is held once.
 // Thread-safety: none; guarded by its owner.
 #pragma once

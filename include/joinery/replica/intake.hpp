@@ -1,9 +1,11 @@
 // intake: decides what becomes of a batch of changesets, before anything is changed.
 //
-// Purpose: sorts what arrived into new, known, and too early; pulls in held ones whose turn has come; refuses the
-// whole batch on the first fault. What it accepted is then stored in one transaction and folded.
-// Invariants: accepted changesets are in causal order; nothing of the replica's versions moves here; what is only
-// held leaves no trace in the roster; one that waits under a dot never gives way to another silently.
+// Purpose: sorts what arrived into new, known, and too early; pulls in held ones whose turn has
+// come; refuses the whole batch on the first fault. What it accepted is then stored in one
+// transaction and folded.
+// Invariants: accepted changesets are in causal order; nothing of the replica's versions moves
+// here; what is only held leaves no trace in the roster; one that waits under a dot never gives way
+// to another silently.
 // Thread-safety: none; lives for one call.
 #pragma once
 
@@ -39,7 +41,8 @@ class intake {
   intake(replica_state& state, const held_changesets& held, intake_rules rules)
       : state_(state), held_(held), rules_(rules), seen_(state.seen) {}
 
-  /// Takes in one changeset. `is_same(dot, bytes) -> result<>` compares one that is known with the log.
+  /// Takes in one changeset. `is_same(dot, bytes) -> result<>` compares one that is known with the
+  /// log.
   template <class Same>
   result<> take(bytes_view data, Same&& is_same) {
     auto parsed = parse(data);
@@ -67,8 +70,9 @@ class intake {
     return hold(name, data);
   }
 
-  /// Accepts whatever is held and whose turn has come, until nothing moves any more. One that was held before and turns
-  /// out to be at fault fails nothing: it is to be dropped, or, as evidence of a fork, goes on waiting.
+  /// Accepts whatever is held and whose turn has come, until nothing moves any more. One that was
+  /// held before and turns out to be at fault fails nothing: it is to be dropped, or, as evidence
+  /// of a fork, goes on waiting.
   result<> release() {
     for (bool moved = true; moved;) {
       moved = false;

@@ -22,7 +22,8 @@ struct replica_options {
   clock* time = nullptr;            ///< the system's when null
   random_source* random = nullptr;  ///< the system's when null
 
-  /// A changeset stamped further ahead of this device's clock than this is held until its time is near.
+  /// A changeset stamped further ahead of this device's clock than this is held until its time is
+  /// near.
   std::uint64_t max_clock_drift_ms = 24ull * 60 * 60 * 1000;
   /// What may wait for predecessors, in bytes and changesets; more is refused as `flooded`.
   std::size_t max_held_bytes = 64u << 20;

@@ -1,8 +1,10 @@
 // replica: one writer of a space, with your schema.
 //
-// Purpose: the façade. Open it, write in transactions, read records as your structs, and hand it to sessions.
+// Purpose: the façade. Open it, write in transactions, read records as your structs, and hand it to
+// sessions.
 // Invariants: those of the engine (engine.hpp), which it is a typed view of.
-// Thread-safety: one thread at a time; rows that were read may be used while nothing else happens to the replica.
+// Thread-safety: one thread at a time; rows that were read may be used while nothing else happens
+// to the replica.
 #pragma once
 
 #include <memory>
@@ -27,9 +29,10 @@ class replica {
     return replica{std::make_unique<engine_type>(std::move(*e))};
   }
 
-  /// Runs `body(transaction&)` and commits what it did as one changeset: all of it, or nothing. A `failure` thrown in
-  /// the body comes back as its error, any other exception passes through; either way nothing stays behind.
-  /// Gives the changeset's dot, or nothing when nothing was changed.
+  /// Runs `body(transaction&)` and commits what it did as one changeset: all of it, or nothing. A
+  /// `failure` thrown in the body comes back as its error, any other exception passes through;
+  /// either way nothing stays behind. Gives the changeset's dot, or nothing when nothing was
+  /// changed.
   template <class F>
   result<std::optional<causal::dot>> write(F&& body) {
     transaction tx{*engine_};
@@ -45,7 +48,8 @@ class replica {
     return engine_->commit(tx.take_changes());
   }
 
-  /// The living record under `key`, as it is now; an empty row when there is none. Throws `failure` on read errors.
+  /// The living record under `key`, as it is now; an empty row when there is none. Throws `failure`
+  /// on read errors.
   template <class Record>
   [[nodiscard]] row<Record> find(std::string_view key) {
     const auto packed = engine_->record(Schema::template find<Record>::name, key).value();
@@ -53,8 +57,8 @@ class replica {
     return make_row<Record>(key, packed);
   }
 
-  /// Walks the living records of a table in key order, from `from` on: `each(key, const Record&)`, which may return
-  /// false to stop. Throws `failure` on read errors.
+  /// Walks the living records of a table in key order, from `from` on: `each(key, const Record&)`,
+  /// which may return false to stop. Throws `failure` on read errors.
   template <class Record, class F>
   void for_each(F&& each, std::string_view from = {}) {
     engine_
@@ -78,7 +82,8 @@ class replica {
   [[nodiscard]] result<std::vector<state::conflict>> conflicts() { return engine_->conflicts(); }
   [[nodiscard]] replica_status status() const { return engine_->status(); }
 
-  /// Brings the snapshot up to date, so that the next opening is quick, and syncs. Call it before closing.
+  /// Brings the snapshot up to date, so that the next opening is quick, and syncs. Call it before
+  /// closing.
   result<> checkpoint() { return engine_->checkpoint(); }
   /// Makes everything committed durable; of use with `durability::interval`.
   result<> flush() { return engine_->flush(); }

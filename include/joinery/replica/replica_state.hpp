@@ -1,8 +1,9 @@
 // replica_state: all that a replica knows in memory, and how a changeset is folded into it.
 //
-// Purpose: rosters, names, versions, heads, the clock and the working set belong together: a changeset moves all of
-// them, or none.
-// Invariants: everything up to `last_position` is in; `origins` has an entry for each replica index.
+// Purpose: rosters, names, versions, heads, the clock and the working set belong together: a
+// changeset moves all of them, or none.
+// Invariants: everything up to `last_position` is in; `origins` has an entry for each replica
+// index.
 // Thread-safety: none; guarded by its owner.
 #pragma once
 
@@ -56,8 +57,9 @@ struct replica_state {
     origin.chain = chain;
   }
 
-  /// Folds `c`, which stands at `position`, into version, clock and records. Cannot fail: `prepare` gave indexes to
-  /// every id and name in it and loaded its records. Records that already stand for `position` are left as they are.
+  /// Folds `c`, which stands at `position`, into version, clock and records. Cannot fail: `prepare`
+  /// gave indexes to every id and name in it and loaded its records. Records that already stand for
+  /// `position` are left as they are.
   void fold(causal::dot at, const codec::changeset& c, const crypto::digest& chain,
             std::uint64_t position) {
     auto& origin = origins[at.replica];

@@ -1,8 +1,9 @@
 // row: a record that was read, as the user's struct.
 //
-// Purpose: a copy of the record's packed bytes at one moment, with the struct's handles bound to it. It stays as it
-// was, whatever happens in the replica afterwards.
-// Invariants: reading only; writing through it throws `failure` (read_only). It must not outlive the replica.
+// Purpose: a copy of the record's packed bytes at one moment, with the struct's handles bound to
+// it. It stays as it was, whatever happens in the replica afterwards.
+// Invariants: reading only; writing through it throws `failure` (read_only). It must not outlive
+// the replica.
 // Thread-safety: as a `std::string`.
 #pragma once
 

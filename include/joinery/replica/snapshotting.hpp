@@ -1,8 +1,10 @@
 // snapshotting: writes dirty records to the storage, a few at a time.
 //
-// Purpose: LMDB has one writer, so a snapshot is taken in bounded transactions between commits. A cycle notes the log
-// position at its start, writes every record that was dirty then, and last the mark with that position.
-// Invariants: the mark never claims what is not in `records`; a failed step loses nothing and is tried again.
+// Purpose: LMDB has one writer, so a snapshot is taken in bounded transactions between commits. A
+// cycle notes the log position at its start, writes every record that was dirty then, and last the
+// mark with that position.
+// Invariants: the mark never claims what is not in `records`; a failed step loses nothing and is
+// tried again.
 // Thread-safety: none; guarded by its owner.
 #pragma once
 
@@ -35,7 +37,8 @@ class snapshotting {
            log_bytes_ / 2 > limits.snapshot_log_bytes;
   }
 
-  /// One transaction of the cycle; begins one when none is under way. True when the snapshot is complete.
+  /// One transaction of the cycle; begins one when none is under way. True when the snapshot is
+  /// complete.
   template <history::storage S>
   result<bool> step(S& storage, replica_state& state, const replica_options& limits) {
     if (!active_) {

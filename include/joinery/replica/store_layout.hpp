@@ -1,7 +1,9 @@
 // How a replica lies in its storage, and how it is brought back.
 //
-// Purpose: makes a new store, loads an existing one, and replays the log that the snapshot does not cover.
-// Keys: `meta` has "format", "space", "replica" and "snapshot"; `roster` and `names` have fixed32 index → id or name.
+// Purpose: makes a new store, loads an existing one, and replays the log that the snapshot does not
+// cover.
+// Keys: `meta` has "format", "space", "replica" and "snapshot"; `roster` and `names` have fixed32
+// index → id or name.
 // Invariants: whatever is loaded has passed its checksum; a format that is not known is refused.
 // Thread-safety: none; called while a replica opens.
 #pragma once
@@ -14,7 +16,8 @@ namespace joinery::detail {
 
 inline constexpr std::string_view store_format = "joinery store 1";
 
-/// Stores the roster entries and names that the storage has not got. `all_names_stored` once that is committed.
+/// Stores the roster entries and names that the storage has not got. `all_names_stored` once that
+/// is committed.
 template <history::storage_writer W>
 void put_new_names(W& to, const replica_state& state) {
   for (auto r = state.stored_replicas; r < state.replicas.size(); ++r)
@@ -155,7 +158,8 @@ result<bool> load_store(S& storage, const space_id& wanted, replica_state& state
   return exists;
 }
 
-/// Folds what the log has beyond the snapshot. Verifies each entry's place, dot and order on the way.
+/// Folds what the log has beyond the snapshot. Verifies each entry's place, dot and order on the
+/// way.
 template <history::storage S, state::cold_records C>
 result<> replay_log(S& storage, C& cold, replica_state& state, snapshotting& snapshots) {
   constexpr std::size_t batch_size = 256;

@@ -1,8 +1,9 @@
 // transaction: typed writes that become one changeset.
 //
-// Purpose: hands out the user's structs, bound to drafts of packed records. `replica::write` commits it when the body
-// returns, and drops it when the body throws.
-// Invariants: nothing of it is visible outside before the commit; drafts are kept in place while it lives.
+// Purpose: hands out the user's structs, bound to drafts of packed records. `replica::write`
+// commits it when the body returns, and drops it when the body throws.
+// Invariants: nothing of it is visible outside before the commit; drafts are kept in place while it
+// lives.
 // Thread-safety: one thread; must not be kept beyond `write`.
 #pragma once
 
@@ -23,8 +24,9 @@ class transaction final : private detail::draft_source {
   transaction(const transaction&) = delete;
   transaction& operator=(const transaction&) = delete;
 
-  /// The record under `key`, made when there is none. On one that is there it is a touch: it survives a concurrent
-  /// deletion. Throws `failure`: invalid_argument (empty key), too_large (a key above 400 bytes), and read errors.
+  /// The record under `key`, made when there is none. On one that is there it is a touch: it
+  /// survives a concurrent deletion. Throws `failure`: invalid_argument (empty key), too_large (a
+  /// key above 400 bytes), and read errors.
   template <class Record>
   Record create(std::string_view key) {
     auto& d = draft_of<Record>(key);

@@ -1,7 +1,7 @@
 // descriptors: what a schema says, as data.
 //
-// Purpose: names, kinds, value types and delete rules of a program's tables, for comparing two programs and for
-// whoever reads a space without its structs.
+// Purpose: names, kinds, value types and delete rules of a program's tables, for comparing two
+// programs and for whoever reads a space without its structs.
 // Invariants: names are unique within their table or schema; the order is the program's.
 // Thread-safety: values.
 #pragma once
@@ -40,8 +40,8 @@ struct descriptor {
   friend bool operator==(const descriptor&, const descriptor&) = default;
 };
 
-/// The first thing that two programs say differently of the same name. Tables and fields that only one of them
-/// knows are no contradiction.
+/// The first thing that two programs say differently of the same name. Tables and fields that only
+/// one of them knows are no contradiction.
 inline std::optional<error> contradiction(const descriptor& ours, const descriptor& theirs) {
   const auto conflict = [](std::string where, const std::string& a, const std::string& b) {
     return error{errc::schema_conflict, "ours is " + a + ", theirs is " + b, std::move(where),

@@ -1,8 +1,10 @@
 // field: what all field handles have in common.
 //
-// Purpose: a member of a user's struct is a handle: it names a CRDT inside a packed record and holds none of it.
-// Invariants: a handle is bound while the row or transaction that it came from lives; copies are bound alike.
-// Assigning one handle to another is not offered: it could mean the binding or the value.
+// Purpose: a member of a user's struct is a handle: it names a CRDT inside a packed record and
+// holds none of it.
+// Invariants: a handle is bound while the row or transaction that it came from lives; copies are
+// bound alike. Assigning one handle to another is not offered: it could mean the binding or the
+// value.
 // Thread-safety: as the access behind it.
 #pragma once
 

@@ -1,9 +1,10 @@
 // schema: a program's tables, from plain structs.
 //
-// Purpose: a user writes a struct with BOOST_HANA_DEFINE_STRUCT of fields and names its table; this room works out
-// the rest at compile time: each field's name, CRDT and value types, and handles bound to a packed record.
-// Invariants: table names are unique, a struct belongs to one table, and every member is a field or a struct of
-// fields (whose names are then "outer.inner"); anything else is an error that says so.
+// Purpose: a user writes a struct with BOOST_HANA_DEFINE_STRUCT of fields and names its table; this
+// room works out the rest at compile time: each field's name, CRDT and value types, and handles
+// bound to a packed record.
+// Invariants: table names are unique, a struct belongs to one table, and every member is a field or
+// a struct of fields (whose names are then "outer.inner"); anything else is an error that says so.
 // Limits: a struct has at most 39 members (Boost 1.74); nest structs beyond.
 // Thread-safety: compile-time only.
 #pragma once
@@ -41,7 +42,8 @@ inline constexpr std::size_t max_name_size = 64;
 inline constexpr auto update_wins = schema::delete_rule::update_wins;
 inline constexpr auto delete_wins = schema::delete_rule::delete_wins;
 
-/// A table: its name, the struct of its records, and what a delete does against a concurrent update.
+/// A table: its name, the struct of its records, and what a delete does against a concurrent
+/// update.
 template <schema::fixed_string Name, class Record, schema::delete_rule Rule = update_wins>
 struct table {
   using record_type = Record;

@@ -1,7 +1,8 @@
 // The canonical state and its digest.
 //
-// Purpose: a byte string that is equal on replicas of equal versions, whatever the order of delivery, the crashes
-// and the clean-up on the way. Its digest is the convergence check, and the user's certificate of being in sync.
+// Purpose: a byte string that is equal on replicas of equal versions, whatever the order of
+// delivery, the crashes and the clean-up on the way. Its digest is the convergence check, and the
+// user's certificate of being in sync.
 // Format: docs/format.md: the version by replica id, then tables by name with their records by key.
 // Invariants: no local index appears in it.
 // Thread-safety: none; reads the working set of its owner.

@@ -1,7 +1,8 @@
 // The ledger of open conflicts.
 //
-// Purpose: finds every register with more than one causally maximal write of different values, in living cells. It is
-// read off the state, so it is the same on all replicas; a write that saw the values resolves the conflict.
+// Purpose: finds every register with more than one causally maximal write of different values, in
+// living cells. It is read off the state, so it is the same on all replicas; a write that saw the
+// values resolves the conflict.
 // Invariants: reads only.
 // Thread-safety: pure functions.
 #pragma once

@@ -1,7 +1,7 @@
 // name_table: which table or field name each index stands for.
 //
-// Purpose: interns names inside a replica, so that packed records hold small integers. Ids of tables and fields are
-// their names: indexes never leave the replica.
+// Purpose: interns names inside a replica, so that packed records hold small integers. Ids of
+// tables and fields are their names: indexes never leave the replica.
 // Invariants: an index never changes its meaning; indexes are dense from 0.
 // Thread-safety: none; guarded by its owner.
 #pragma once

@@ -1,10 +1,11 @@
 // Packed records: a cell whose value is fields.
 //
-// Purpose: how a record stands in memory and in snapshots, and the operations on it. Everything works on the packed
-// bytes in place; a field's state is found by a walk over the fields before it.
+// Purpose: how a record stands in memory and in snapshots, and the operations on it. Everything
+// works on the packed bytes in place; a field's state is found by a walk over the fields before it.
 // Packed as a cell (crdt/detail/cell.hpp) with the value (varint name, varint shape, block state)*.
-// Invariants: fields ascend by (name, shape); no field with an empty state. The shape is part of a field's
-// identity: two programs that give one name different kinds do not damage each other's values.
+// Invariants: fields ascend by (name, shape); no field with an empty state. The shape is part of a
+// field's identity: two programs that give one name different kinds do not damage each other's
+// values.
 // Thread-safety: pure functions.
 #pragma once
 
@@ -67,7 +68,8 @@ inline bytes_view field_state(bytes_view value, field_id id) {
 
 namespace detail {
 
-// Applies a delta to one field of the value that starts at `value_at`, moving only the bytes behind it.
+// Applies a delta to one field of the value that starts at `value_at`, moving only the bytes behind
+// it.
 inline void apply_field(bytes& record, std::size_t value_at, field_id id, bytes_view delta,
                         const stamp& by) {
   byte_reader in{bytes_view{record}.substr(value_at)};
@@ -141,8 +143,9 @@ inline bytes join_record(bytes_view a, const version& seen_by_a, bytes_view b,
   });
 }
 
-/// The canonical form: replica indexes mapped by `map` (whose `canonical` is set), fields under their names in
-/// order, dead cells as incarnation and mark. Equal on all replicas of equal versions.
+/// The canonical form: replica indexes mapped by `map` (whose `canonical` is set), fields under
+/// their names in order, dead cells as incarnation and mark. Equal on all replicas of equal
+/// versions.
 inline bytes canonical_record(bytes_view record, const crdt::reindexing& map,
                               const name_table& names) {
   return crdt::detail::reindex_cell(record, map, [&](bytes_view value) {

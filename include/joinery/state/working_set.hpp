@@ -1,9 +1,10 @@
 // working_set: the records in memory, over those in the snapshot.
 //
-// Purpose: finds a record in memory or reads it in when it is cold, remembers which ones the snapshot has not got
-// yet, and walks a table in key order across both.
-// Invariants: a record in memory is at least as new as its stored form; a dirty one is never dropped. `position`
-// is the log position that the record stands for: replay skips what it already holds.
+// Purpose: finds a record in memory or reads it in when it is cold, remembers which ones the
+// snapshot has not got yet, and walks a table in key order across both.
+// Invariants: a record in memory is at least as new as its stored form; a dirty one is never
+// dropped. `position` is the log position that the record stands for: replay skips what it already
+// holds.
 // Thread-safety: none; guarded by its owner.
 #pragma once
 
@@ -90,8 +91,8 @@ class working_set {
     s.dirty = true;
   }
 
-  /// Walks `table` from `from` in key order; `each(key, packed) -> bool`, false stops. Works in batches: what
-  /// `each` sees of a batch is the state when the batch began.
+  /// Walks `table` from `from` in key order; `each(key, packed) -> bool`, false stops. Works in
+  /// batches: what `each` sees of a batch is the state when the batch began.
   template <cold_records C, class F>
   result<> for_each(C& cold, name_index table, bytes_view from, F&& each) {
     constexpr std::size_t batch_size = 256;
@@ -114,8 +115,9 @@ class working_set {
     }
   }
 
-  /// The records that the snapshot has not got yet, in the order in which they became dirty; from now on they
-  /// count as being written, and whoever took them calls `written` for each or `give_back` for the rest.
+  /// The records that the snapshot has not got yet, in the order in which they became dirty; from
+  /// now on they count as being written, and whoever took them calls `written` for each or
+  /// `give_back` for the rest.
   [[nodiscard]] std::vector<record_name> take_dirty() { return std::exchange(dirty_, {}); }
   void give_back(std::vector<record_name> names) {
     dirty_.insert(dirty_.end(), std::make_move_iterator(names.begin()),
@@ -123,7 +125,8 @@ class working_set {
   }
   [[nodiscard]] std::size_t dirty_count() const noexcept { return dirty_.size(); }
 
-  /// Drops clean records until the memory used is within `limit` bytes, or only dirty ones are left.
+  /// Drops clean records until the memory used is within `limit` bytes, or only dirty ones are
+  /// left.
   void shrink(std::size_t limit) {
     for (auto at = slots_.begin(); memory_ > limit && at != slots_.end();) {
       if (at->second.dirty) {

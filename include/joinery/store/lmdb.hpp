@@ -3,24 +3,30 @@
 // Purpose: model `storage` over one LMDB environment in a directory of its own.
 //
 // What holds beyond LMDB:
-// - One process writes; a second open for writing, or any second open in one process, is errc::locked. Others may open
-//   it read_only and see one image until they refresh.
-// - The map grows by itself: a write that does not fit runs again in a map of twice the size, so a body may run more
-//   than once. Growing waits for running reads to end, growth_patience_ms at most, and for nothing else.
-// - durability::commit syncs each commit. durability::interval is LMDB's MDB_NOMETASYNC: the file is whole after any
-//   crash, power loss may take the newest commits back until `sync` returned. The unsafe modes are not offered.
-//   On Apple's systems F_FULLFSYNC follows LMDB's own fsync, so that what is acknowledged is on the medium.
-// - A full device gives errc::full; the store stays readable and writes again when there is room. Any other failure of a
-//   commit or sync poisons it: every later call gives errc::poisoned until it is closed and opened again.
-// - The first two pages are judged before LMDB sees them; all pages are examined after a crash, when the file is
-//   shorter than it says, and in small stores always. Damage is errc::malformed, with the page.
+// - One process writes; a second open for writing, or any second open in one process, is
+//   errc::locked. Others may open it read_only and see one image until they refresh.
+// - The map grows by itself: a write that does not fit runs again in a map of twice the size, so a
+//   body may run more than once. Growing waits for running reads to end, growth_patience_ms at
+//   most, and for nothing else.
+// - durability::commit syncs each commit. durability::interval is LMDB's MDB_NOMETASYNC: the file
+//   is whole after any crash, power loss may take the newest commits back until `sync` returned.
+//   The unsafe modes are not offered. On Apple's systems F_FULLFSYNC follows LMDB's own fsync, so
+//   that what is acknowledged is on the medium.
+// - A full device gives errc::full; the store stays readable and writes again when there is room.
+//   Any other failure of a commit or sync poisons it: every later call gives errc::poisoned until
+//   it is closed and opened again.
+// - The first two pages are judged before LMDB sees them; all pages are examined after a crash,
+//   when the file is shorter than it says, and in small stores always. Damage is errc::malformed,
+//   with the page.
 // - A child of fork that uses its parent's store gets errc::poisoned.
-// - On a read-only file system a store opens read_only without any lock. In a directory that this user may not
-//   write to, on a writable file system, it does not open: readers must be registered there.
+// - On a read-only file system a store opens read_only without any lock. In a directory that this
+//   user may not write to, on a writable file system, it does not open: readers must be registered
+//   there.
 //
-// Thread-safety: any number of threads may call `read`, `write`, `sync`, `refresh`, `status` and `copy_to`; writes take
-// turns, and so do the reads of a read-only store. Reads and writes do not nest: doing so is errc::invalid_argument.
-// Moving, closing and destroying must not overlap anything.
+// Thread-safety: any number of threads may call `read`, `write`, `sync`, `refresh`, `status` and
+// `copy_to`; writes take turns, and so do the reads of a read-only store. Reads and writes do not
+// nest: doing so is errc::invalid_argument. Moving, closing and destroying must not overlap
+// anything.
 #pragma once
 
 #include "joinery/store/detail/lmdb_core.hpp"
@@ -58,7 +64,8 @@ class lmdb {
   }
   [[nodiscard]] bool read_only() const { return core_ && core_->options().read_only; }
 
-  /// Lets a read-only store see what was committed since it was opened or refreshed. Waits for running reads.
+  /// Lets a read-only store see what was committed since it was opened or refreshed. Waits for
+  /// running reads.
   result<> refresh() { return core_ ? core_->refresh() : moved_away(); }
 
   /// How large, how full, who reads. Works also when the store is poisoned.
@@ -67,13 +74,15 @@ class lmdb {
     return core_->status();
   }
 
-  /// Copies the newest image into a new directory; the only right way to copy a store that is open. `compact` leaves free
-  /// pages out. The copy is another store with the same identity: whoever opens it must know.
+  /// Copies the newest image into a new directory; the only right way to copy a store that is open.
+  /// `compact` leaves free pages out. The copy is another store with the same identity: whoever
+  /// opens it must know.
   result<> copy_to(const std::string& path, bool compact = false) {
     return core_ ? core_->copy_to(path, compact) : moved_away();
   }
 
-  /// Syncs and closes; the destructor does the same and cannot tell. Afterwards every call gives errc::closed.
+  /// Syncs and closes; the destructor does the same and cannot tell. Afterwards every call gives
+  /// errc::closed.
   result<> close() { return core_ ? core_->close() : result<>{}; }
 
  private:

@@ -1,8 +1,8 @@
 // The endpoint concept: what a session exchanges changesets with.
 //
 // Purpose: a replica models it, and so does a relay that knows no schema.
-// Invariants: only durable changesets are shown; the log is in an order that respects causality, positions ascend
-// and never change their meaning. `ingest` is all or nothing.
+// Invariants: only durable changesets are shown; the log is in an order that respects causality,
+// positions ascend and never change their meaning. `ingest` is all or nothing.
 // Thread-safety: a session calls its endpoint from the thread that calls the session.
 #pragma once
 
@@ -18,8 +18,8 @@
 
 namespace joinery::sync {
 
-/// Called for each log entry from a position on: (position, origin, seq, changeset bytes). False stops. An archetype:
-/// `read_log` takes any callable of this signature.
+/// Called for each log entry from a position on: (position, origin, seq, changeset bytes). False
+/// stops. An archetype: `read_log` takes any callable of this signature.
 struct log_visitor {
   bool operator()(std::uint64_t, const replica_id&, std::uint64_t, bytes_view) const;
 };
@@ -32,7 +32,8 @@ concept endpoint = requires(E& e, const replica_id& id, std::uint64_t n, log_vis
   { e.descriptor() } -> std::convertible_to<const schema::descriptor&>;
   /// Every origin's last durable changeset.
   { e.heads() } -> std::same_as<std::vector<history::head>>;
-  /// The chain digest of `id` at `n` ≥ 1; nothing when it is not known here (above its head, or long forgotten).
+  /// The chain digest of `id` at `n` ≥ 1; nothing when it is not known here (above its head, or
+  /// long forgotten).
   { e.chain_at(id, n) } -> std::same_as<result<std::optional<crypto::digest>>>;
   /// One past the position of the last durable changeset.
   { e.log_end() } -> std::same_as<std::uint64_t>;

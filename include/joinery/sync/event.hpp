@@ -1,8 +1,8 @@
 // Events: what a session has to tell the program.
 //
 // Purpose: a program polls `next_event`; nothing calls it back.
-// Invariants: at most one event of each kind is pending: a newer one takes in the older, so that a program which does
-// not look pays nothing.
+// Invariants: at most one event of each kind is pending: a newer one takes in the older, so that a
+// program which does not look pays nothing.
 // Thread-safety: none; guarded by the session's owner.
 #pragma once
 
@@ -33,17 +33,19 @@ constexpr std::string_view name_of(session_state s) noexcept {
 enum class event_kind : std::uint8_t {
   greeted,   ///< the peer is known and may be talked to
   received,  ///< changesets came in: `report`
-  in_sync,   ///< each has all that the other had, durably; with `digest` both states were compared and are equal
+  in_sync,   ///< each has all that the other had, durably; with `digest` both states were compared
+             ///< and are equal
   finished,
   failed,  ///< `failure`, and whether the peer found it
 };
 
 struct event {
   event_kind kind{};
-  replica_id peer;
+  replica_id peer{};
   ingest_report report{};
   std::optional<crypto::digest> digest{};
-  std::uint64_t held_here = 0;   ///< of in_sync: received, but not integrated yet (here, at the peer)
+  std::uint64_t held_here =
+      0;  ///< of in_sync: received, but not integrated yet (here, at the peer)
   std::uint64_t held_there = 0;
   std::optional<error> failure{};
   bool by_peer = false;
@@ -51,7 +53,11 @@ struct event {
 
 class event_queue {
  public:
+  /// Whom the events are about from now on.
+  void from(const replica_id& peer) { peer_ = peer; }
+
   void push(event e) {
+    e.peer = peer_;
     const auto same = std::find_if(pending_.begin(), pending_.end(),
                                    [&](const event& p) { return p.kind == e.kind; });
     if (same != pending_.end()) {
@@ -68,6 +74,7 @@ class event_queue {
   }
 
  private:
+  replica_id peer_;
   std::deque<event> pending_;
 };
 

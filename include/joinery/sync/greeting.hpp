@@ -1,8 +1,10 @@
 // greeting: the first messages of a session, until both know what the other has.
 //
-// Purpose: hello and heads both ways at once; the schema descriptors where their fingerprints differ. Finds
-// unknown versions, other spaces, forks and contradicting schemas before anything else is exchanged.
-// Invariants: takes hello, then exactly the heads that it announced, then one schema if due; anything else is `protocol`.
+// Purpose: hello and heads both ways at once; the schema descriptors where their fingerprints
+// differ. Finds unknown versions, other spaces, forks and contradicting schemas before anything
+// else is exchanged.
+// Invariants: takes hello, then exactly the heads that it announced, then one schema if due;
+// anything else is `protocol`.
 // Thread-safety: none; guarded by the session.
 #pragma once
 

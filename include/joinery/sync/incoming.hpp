@@ -1,7 +1,9 @@
 // incoming: how much a peer may send, and changesets that come in pieces.
 //
-// Purpose: holds the peer to the credit that it was granted, and puts large changesets together again.
-// Invariants: holds at most one unfinished changeset, never above the limit of one, and never more than has come.
+// Purpose: holds the peer to the credit that it was granted, and puts large changesets together
+// again.
+// Invariants: holds at most one unfinished changeset, never above the limit of one, and never more
+// than has come.
 // Thread-safety: none; guarded by the session.
 #pragma once
 
@@ -19,8 +21,9 @@ class incoming {
   /// A frame of data came in that took `wire` bytes. Errors: flooded.
   result<> charge(std::size_t wire) {
     if (wire > granted_)
-      return error{errc::flooded, "a frame of " + std::to_string(wire) + " bytes, above the " +
-                                      std::to_string(granted_) + " granted",
+      return error{errc::flooded,
+                   "a frame of " + std::to_string(wire) + " bytes, above the " +
+                       std::to_string(granted_) + " granted",
                    "", "the peer is at fault"};
     granted_ -= wire;
     return {};

@@ -1,7 +1,8 @@
 // lineage: do both sides mean the same changesets by the same dots?
 //
-// Purpose: compares the chain digests that a peer states with ours. One for a dot that we do not have yet is
-// remembered, and compared when we get there; what its hello named and it never sent was withheld.
+// Purpose: compares the chain digests that a peer states with ours. One for a dot that we do not
+// have yet is remembered, and compared when we get there; what its hello named and it never sent
+// was withheld.
 // Invariants: holds at most `max_origins` claims; the newest of an origin covers its older ones.
 // Thread-safety: none; guarded by the session.
 #pragma once
@@ -28,8 +29,9 @@ class lineage {
     if (*ours) return compare(theirs, **ours);
     if (theirs.origin == e.self() && theirs.seq > own_seq(e)) return outlived(theirs);
     if (claims_.size() >= max_origins && !claims_.contains(theirs.origin))
-      return error{errc::flooded, "a peer names more than " + std::to_string(max_origins) + " origins",
-                   "", "the peer is at fault"};
+      return error{errc::flooded,
+                   "a peer names more than " + std::to_string(max_origins) + " origins", "",
+                   "the peer is at fault"};
     auto& claim = claims_[theirs.origin];
     if (theirs.seq > claim.seq) claim = theirs;
     return {};
@@ -52,7 +54,8 @@ class lineage {
     for (const auto& [origin, claim] : claims_) promises_.emplace_back(origin, claim.seq);
   }
 
-  /// The peer says that it has sent all: have we got what it promised, from whomever? Errors: protocol.
+  /// The peer says that it has sent all: have we got what it promised, from whomever? Errors:
+  /// protocol.
   result<> kept(E& e) {
     if (promises_.empty()) return {};
     std::unordered_map<replica_id, std::uint64_t> ours;

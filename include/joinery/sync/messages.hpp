@@ -1,8 +1,9 @@
 // messages: what two sessions say to each other.
 //
-// Purpose: each message as a value, written and read as a MessagePack array within limits. docs/format.md.
-// Invariants: what `encode` writes, `read` gives back; `read` gives a value or nothing, whatever the bytes. Each list
-// of heads names an origin once.
+// Purpose: each message as a value, written and read as a MessagePack array within limits.
+// docs/format.md.
+// Invariants: what `encode` writes, `read` gives back; `read` gives a value or nothing, whatever
+// the bytes. Each list of heads names an origin once.
 // Thread-safety: values; views point into the payload that was read.
 #pragma once
 
@@ -10,9 +11,9 @@
 #include <unordered_set>
 #include <vector>
 
+#include "joinery/codec/limits.hpp"
 #include "joinery/codec/pack.hpp"
 #include "joinery/history/head.hpp"
-#include "joinery/codec/limits.hpp"
 #include "joinery/sync/options.hpp"
 
 namespace joinery::sync {
@@ -92,8 +93,10 @@ inline std::vector<history::head> read_heads(codec::pack_reader& in) {
     const auto seq = in.u64_up_to(codec::max_seq);
     const auto chain = crypto::digest::from_bytes(in.binary());
     const bool good = origin && !origin->is_none() && seq > 0 && chain;
-    if (!good || !named.insert(*origin).second) in.fail();
-    else heads.push_back({*origin, seq, *chain});
+    if (!good || !named.insert(*origin).second)
+      in.fail();
+    else
+      heads.push_back({*origin, seq, *chain});
   }
   return heads;
 }
@@ -124,7 +127,8 @@ inline bytes encode(const hello& m) {
   return out;
 }
 
-/// Of a hello of another version only the two versions are read, unless the sender speaks ours as well.
+/// Of a hello of another version only the two versions are read, unless the sender speaks ours as
+/// well.
 inline std::optional<hello> read_hello(bytes_view payload) {
   codec::pack_reader in{payload};
   hello m;

@@ -13,7 +13,8 @@
 
 namespace joinery::sync {
 
-/// Every peer takes frames with bodies of this size, so that a hello fits before anything is agreed.
+/// Every peer takes frames with bodies of this size, so that a hello fits before anything is
+/// agreed.
 inline constexpr std::size_t min_frame_limit = 64u << 10;
 inline constexpr std::uint64_t min_window = 1024;
 inline constexpr std::uint64_t max_window = std::uint64_t{1} << 40;
@@ -21,19 +22,22 @@ inline constexpr std::uint64_t max_window = std::uint64_t{1} << 40;
 inline constexpr std::size_t max_origins = 65536;
 
 struct session_options {
-  bool once = false;   ///< say bye as soon as both sides are in sync
-  bool verify = true;  ///< compare digests of the canonical state when in sync (if either side wants it)
+  bool once = false;  ///< say bye as soon as both sides are in sync
+  bool verify =
+      true;  ///< compare digests of the canonical state when in sync (if either side wants it)
 
   std::size_t max_frame = codec::max_frame_body;  ///< largest frame body that is taken
-  std::size_t batch = 256u << 10;      ///< bytes of changesets to put into one frame
+  std::size_t batch = 256u << 10;                 ///< bytes of changesets to put into one frame
   std::uint64_t window = 4u << 20;     ///< bytes of changesets that a peer may send ahead
   std::size_t low_water = 256u << 10;  ///< produce more when less output than this is pending
 
   std::uint64_t greeting_timeout_ms = 10'000;
-  std::uint64_t keepalive_ms = 15'000;     ///< ping after this long without a word of ours; 0: never
-  std::uint64_t idle_timeout_ms = 60'000;  ///< give up after this long without a byte of theirs; 0: never
+  std::uint64_t keepalive_ms = 15'000;  ///< ping after this long without a word of ours; 0: never
+  std::uint64_t idle_timeout_ms =
+      60'000;  ///< give up after this long without a byte of theirs; 0: never
   std::uint64_t verify_every_ms = 60'000;  ///< between two comparisons of digests while live
-  std::uint64_t verify_patience_ms = 10'000;  ///< how long being in sync waits for the first comparison
+  std::uint64_t verify_patience_ms =
+      10'000;                          ///< how long being in sync waits for the first comparison
   std::uint64_t durable_poll_ms = 50;  ///< how often to look whether what was received is durable
   std::uint64_t durable_patience_ms = 10'000;  ///< what is not by then is reported as held
 };

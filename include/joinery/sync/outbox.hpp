@@ -1,7 +1,8 @@
 // outbox: frames that wait to be sent.
 //
 // Purpose: messages go in, bytes come out; data is compressed where that pays.
-// Invariants: holds whole frames only, until they are taken. Its owner keeps it short: see session_options::low_water.
+// Invariants: holds whole frames only, until they are taken. Its owner keeps it short: see
+// session_options::low_water.
 // Thread-safety: none; guarded by the session.
 #pragma once
 
@@ -15,8 +16,7 @@ class outbox {
  public:
   /// Gives the bytes that the message takes on the wire.
   std::size_t put(message type, bytes_view payload) {
-    const bool data =
-        type == message::changes || type == message::part || type == message::schema;
+    const bool data = type == message::changes || type == message::part || type == message::schema;
     ++messages_;
     return codec::append_frame(pending_, static_cast<std::uint8_t>(type), payload, data);
   }

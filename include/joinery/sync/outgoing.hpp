@@ -1,8 +1,10 @@
 // outgoing: what the peer lacks, in causal order, as far as it lets us.
 //
-// Purpose: a cursor over the endpoint's log. It skips what the peer is known to have (it said so, sent it, or was sent
-// it), packs the rest into frames under the peer's credit, and notes what comes back acknowledged.
-// Invariants: the log's order is kept. Nothing is copied ahead: a stalled peer costs a position, not data.
+// Purpose: a cursor over the endpoint's log. It skips what the peer is known to have (it said so,
+// sent it, or was sent it), packs the rest into frames under the peer's credit, and notes what
+// comes back acknowledged.
+// Invariants: the log's order is kept. Nothing is copied ahead: a stalled peer costs a position,
+// not data.
 // Thread-safety: none; guarded by the session.
 #pragma once
 
@@ -47,8 +49,9 @@ class outgoing {
   /// The peer grants more. Errors: protocol.
   result<> grant(std::uint64_t amount) {
     if (amount > window_ - credit_)
-      return error{errc::protocol, "a grant of " + std::to_string(amount) + " bytes beyond the window",
-                   "", "the peer is at fault"};
+      return error{errc::protocol,
+                   "a grant of " + std::to_string(amount) + " bytes beyond the window", "",
+                   "the peer is at fault"};
     credit_ += amount;
     return {};
   }
@@ -143,8 +146,8 @@ class outgoing {
       return true;
     }
     if (b.count > 0) return false;
-    // It does not fit even alone. The peer grants anew once half of its window is used: until then wait only if less
-    // than half of it is left.
+    // It does not fit even alone. The peer grants anew once half of its window is used: until then
+    // wait only if less than half of it is left.
     const auto rest = changeset.substr(offset_);
     const bool scarce = room < piece_ && room < rest.size() && credit_ <= window_ / 2;
     if (scarce || room == 0) return false;

@@ -1,7 +1,7 @@
 // receipts: what is owed to the peer for the changesets that it sent.
 //
-// Purpose: an acknowledgement names an origin's head only once that is durable here, and its chain, so that the peer
-// finds out when the two do not mean the same.
+// Purpose: an acknowledgement names an origin's head only once that is durable here, and its chain,
+// so that the peer finds out when the two do not mean the same.
 // Invariants: nothing is acknowledged that `heads()` does not show.
 // Thread-safety: none; guarded by the session.
 #pragma once
@@ -51,9 +51,9 @@ class receipts {
     told_received_ = received_;
     std::span<const history::head> left{tell};
     do {
-      const auto n = std::min(left.size(), heads_per_message);
-      out.put(message::ack, encode(ack{received_, held_, {left.begin(), left.begin() + n}}));
-      left = left.subspan(n);
+      const auto some = left.first(std::min(left.size(), heads_per_message));
+      out.put(message::ack, encode(ack{received_, held_, {some.begin(), some.end()}}));
+      left = left.subspan(some.size());
     } while (!left.empty());
     return {};
   }

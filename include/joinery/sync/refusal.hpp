@@ -1,6 +1,7 @@
 // refusal: an error as one session tells it to the other.
 //
-// Purpose: both ends of a broken session end with the same kind of error, and each knows who found it.
+// Purpose: both ends of a broken session end with the same kind of error, and each knows who found
+// it.
 // Invariants: what a peer says is cut to a bounded length and shown without control characters.
 // Thread-safety: pure functions.
 #pragma once
@@ -23,7 +24,8 @@ inline bytes encode(const error& e) {
   return out;
 }
 
-/// The peer's error, marked as such; one of `protocol` when it cannot be read or its code is unknown here.
+/// The peer's error, marked as such; one of `protocol` when it cannot be read or its code is
+/// unknown here.
 inline error read_refusal(bytes_view payload) {
   codec::pack_reader in{payload};
   in.array_of(4);
@@ -35,7 +37,8 @@ inline error read_refusal(bytes_view payload) {
     return out;
   };
   error e{static_cast<errc>(number), "the peer says: " + text(), text(), text()};
-  if (!in.finished()) return {errc::protocol, "the peer failed, and its reason is unreadable", "", ""};
+  if (!in.finished())
+    return {errc::protocol, "the peer failed, and its reason is unreadable", "", ""};
   if (name_of(e.code) == "unknown") e.code = errc::protocol;
   return e;
 }

@@ -1,6 +1,7 @@
 // timers: when a session must act without being spoken to.
 //
-// Purpose: keepalive, silence and a greeting that takes too long, all from the time that callers hand in.
+// Purpose: keepalive, silence and a greeting that takes too long, all from the time that callers
+// hand in.
 // Invariants: its time never goes back, whatever it is told.
 // Thread-safety: none; guarded by the session.
 #pragma once

@@ -1,7 +1,7 @@
 // verifier: are equal versions equal states?
 //
-// Purpose: when a session is in sync, both sides state the digest of their canonical state and of their heads. Equal
-// heads with different states are a divergence, and equal ones a certificate.
+// Purpose: when a session is in sync, both sides state the digest of their canonical state and of
+// their heads. Equal heads with different states are a divergence, and equal ones a certificate.
 // Invariants: the endpoint's digest is worked out at most once per version, whatever the peer asks.
 // Thread-safety: none; guarded by the session.
 #pragma once
@@ -11,7 +11,8 @@
 
 namespace joinery::sync {
 
-/// BLAKE2b-256 over (origin ‖ seq as 8 bytes big-endian ‖ chain) of every head, ascending by origin.
+/// BLAKE2b-256 over (origin ‖ seq as 8 bytes big-endian ‖ chain) of every head, ascending by
+/// origin.
 inline crypto::digest heads_digest(std::vector<history::head> heads) {
   std::erase_if(heads, [](const auto& h) { return h.seq == 0; });
   std::sort(heads.begin(), heads.end(),
@@ -58,9 +59,10 @@ class verifier {
   }
 
   /// When to propose again; nothing when there is no need.
-  [[nodiscard]] std::optional<std::uint64_t> next() const {
-    if (!wanted_ || !said_at_ || certified_ == heads_) return std::nullopt;
-    if (ours_ && ours_->heads == heads_) return std::nullopt;  // stated; it is the peer's turn
+  [[nodiscard]] std::optional<std::uint64_t> next(E& e) const {
+    if (!wanted_ || !said_at_) return std::nullopt;
+    const bool stated = ours_->heads == heads_;  // then it is the peer's turn
+    if (e.log_end() == heads_end_ && (stated || certified_ == heads_)) return std::nullopt;
     return *said_at_ + pause();
   }
 
@@ -91,8 +93,8 @@ class verifier {
 
   bool wanted_;
   std::uint64_t every_ms_;
-  std::optional<state_digest> ours_;    ///< what was stated last
-  std::optional<state_digest> theirs_;  ///< what the peer stated last, until it is compared
+  std::optional<state_digest> ours_;         ///< what was stated last
+  std::optional<state_digest> theirs_;       ///< what the peer stated last, until it is compared
   std::optional<crypto::digest> certified_;  ///< the heads at which both were equal
   std::optional<crypto::digest> heads_;      ///< of the log that ends at `heads_end_`
   std::uint64_t heads_end_ = 0;

@@ -1,8 +1,10 @@
 // arbitrary<T>: random values that meet each other.
 //
-// Purpose: values, keys and elements for random executions. They come from small pools with the awkward ones in them
-// (extremes, zero bytes, the empty), so that replicas often touch the same key and write equal values.
-// Invariants: every value can be stored: no NaN. Specialise `arbitrary<T>` for a type of your own.
+// Purpose: values, keys and elements for random executions. They come from small pools with the
+// awkward ones in them (extremes, zero bytes, the empty), so that replicas often touch the same
+// key and write equal values.
+// Invariants: every value can be stored: no NaN. Specialise `arbitrary<T>` for a type of your
+// own.
 // Thread-safety: pure but for the prng.
 #pragma once
 
@@ -89,7 +91,9 @@ struct arbitrary<std::optional<T>> {
 
 template <arbitrary_value... T>
 struct arbitrary<std::tuple<T...>> {
-  static std::tuple<T...> make(prng& random) { return std::tuple<T...>{arbitrary<T>::make(random)...}; }
+  static std::tuple<T...> make(prng& random) {
+    return std::tuple<T...>{arbitrary<T>::make(random)...};
+  }
 };
 
 }  // namespace joinery::testing

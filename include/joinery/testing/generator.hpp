@@ -1,9 +1,10 @@
 // generator<C>: random deltas of a CRDT, and a reading of its state as text.
 //
-// Purpose: what the laws need to know of a type. A delta is made as a program makes it: by the type's own mutators,
-// from the state that the writing replica has. A reading shows what a program can see, and nothing else.
-// Invariants: a delta passes `valid_delta`; states that read differently have different readings. Specialise
-// `generator<C>` for a CRDT of your own.
+// Purpose: what the laws need to know of a type. A delta is made as a program makes it: by the
+// type's own mutators, from the state that the writing replica has. A reading shows what a
+// program can see, and nothing else.
+// Invariants: a delta passes `valid_delta`; states that read differently have different readings.
+// Specialise `generator<C>` for a CRDT of your own.
 // Thread-safety: pure but for the prng.
 #pragma once
 
@@ -21,17 +22,17 @@ struct generator;
 /// A CRDT that the laws can be held against.
 template <class C>
 concept generated = std::default_initializable<C> && std::copyable<C> &&
-                    crdt::rules<typename C::rules_type> &&
-                    requires(prng& random, C& c, const C& other, const causal::stamp& by,
-                             const causal::version& seen, const crdt::reindexing& map,
-                             const causal::roster& replicas) {
-                      c.apply(bytes_view{}, by);
-                      c.join(seen, other, seen);
-                      { other.state() } -> std::same_as<bytes_view>;
-                      { other.reindexed(map) } -> std::same_as<bytes>;
-                      { generator<C>::delta(random, other, by.at.replica) } -> std::same_as<bytes>;
-                      { generator<C>::read(other, replicas) } -> std::same_as<std::string>;
-                    };
+    std::constructible_from<C, bytes> && crdt::rules<typename C::rules_type> &&
+    requires(prng& random, C& c, const C& other, const causal::stamp& by,
+             const causal::version& seen, const crdt::reindexing& map,
+             const causal::roster& replicas) {
+  c.apply(bytes_view{}, by);
+  c.join(seen, other, seen);
+  { other.state() } -> std::same_as<bytes_view>;
+  { other.reindexed(map) } -> std::same_as<bytes>;
+  { generator<C>::delta(random, other, by.at.replica) } -> std::same_as<bytes>;
+  { generator<C>::read(other, replicas) } -> std::same_as<std::string>;
+};
 
 namespace detail {
 

@@ -1,7 +1,8 @@
 // prng: random numbers that are the same everywhere for one seed.
 //
-// Purpose: every random test of joinery, and of schemas built on it, runs from one of these: a failure names its seed,
-// and the seed repeats it on any machine. (Steele, Lea, Flood 2014: SplitMix.)
+// Purpose: every random test of joinery, and of schemas built on it, runs from one of these: a
+// failure names its seed, and the seed repeats it on any machine. (Steele, Lea, Flood 2014:
+// SplitMix.)
 // Invariants: the sequence of a seed never changes. Not for secrets.
 // Thread-safety: none; a value.
 #pragma once
@@ -31,8 +32,7 @@ class prng final : public random_source {
   /// One of `items`, which must not be empty.
   template <class Items>
   decltype(auto) pick(Items&& items) {
-    return *std::next(std::begin(items),
-                      static_cast<std::ptrdiff_t>(below(std::size(items))));
+    return *std::next(std::begin(items), static_cast<std::ptrdiff_t>(below(std::size(items))));
   }
   template <class Items>
   void shuffle(Items& items) {

@@ -1,9 +1,9 @@
 // pipe: two sessions in one process, joined deterministically.
 //
-// Purpose: carries bytes between two sessions in chunks of a chosen size, and can be stalled one way or cut after any
-// byte. For tests, simulations, and programs that hold two replicas.
-// Invariants: bytes arrive in order; nothing happens outside `step` and `run`. A stalled direction holds what was taken
-// from its session once, and takes no more.
+// Purpose: carries bytes between two sessions in chunks of a chosen size, and can be stalled one
+// way or cut after any byte. For tests, simulations, and programs that hold two replicas.
+// Invariants: bytes arrive in order; nothing happens outside `step` and `run`. A stalled direction
+// holds what was taken from its session once, and takes no more.
 // Thread-safety: none; use it from the thread of both sessions. They must outlive it.
 #pragma once
 
@@ -18,7 +18,8 @@ namespace joinery::transport {
 
 struct pipe_options {
   std::size_t chunk = std::numeric_limits<std::size_t>::max();  ///< most bytes handed over at once
-  std::optional<std::uint64_t> cut_after{};  ///< the connection ends after so many bytes, both ways together
+  std::optional<std::uint64_t>
+      cut_after{};          ///< the connection ends after so many bytes, both ways together
   bool stall_to_a = false;  ///< nothing gets through to `a`
   bool stall_to_b = false;
 };
@@ -44,8 +45,7 @@ class pipe {
 
   /// Steps until nothing is left to do at this time.
   void run(std::uint64_t now_ms) {
-    while (step(now_ms)) {
-    }
+    while (step(now_ms)) {}
   }
 
   /// Ends the connection: both sessions are told.

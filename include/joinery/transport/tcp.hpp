@@ -1,11 +1,12 @@
 // tcp_hub: any number of sessions of one endpoint over TCP.
 //
-// Purpose: listens and connects on the caller's io_context, keeps a link for each peer, and passes on to the others what
-// one of them brought in.
-// Invariants: no threads of its own; callbacks come from `io_context::run`, never from within a call of the hub's, and
-// may call the hub. At most `max_links` connections; more wait in the system's queue.
-// Thread-safety: none; use it, and its endpoint, from the io_context's one thread. The endpoint must outlive the hub,
-// and the hub must be gone before the io_context is.
+// Purpose: listens and connects on the caller's io_context, keeps a link for each peer, and passes
+// on to the others what one of them brought in.
+// Invariants: no threads of its own; callbacks come from `io_context::run`, never from within a
+// call of the hub's, and may call the hub. At most `max_links` connections; more wait in the
+// system's queue.
+// Thread-safety: none; use it, and its endpoint, from the io_context's one thread. The endpoint
+// must outlive the hub, and the hub must be gone before the io_context is.
 #pragma once
 
 #include <map>
@@ -40,7 +41,8 @@ class tcp_hub {
     close();
   }
 
-  /// Waits for peers at `where`, such as "127.0.0.1:0" or "[::]:7000". Gives the port. Errors: invalid_argument, io.
+  /// Waits for peers at `where`, such as "127.0.0.1:0" or "[::]:7000". Gives the port. Errors:
+  /// invalid_argument, io.
   result<std::uint16_t> listen(std::string_view where) {
     const auto at = parse_address(where);
     if (!at) return at.error();
@@ -65,8 +67,8 @@ class tcp_hub {
     return acceptor_.local_endpoint(ec).port();
   }
 
-  /// Connects to `where`, such as "example.org:7000". Gives the link's id; what becomes of it is told by the callbacks.
-  /// Errors: invalid_argument, flooded (too many links).
+  /// Connects to `where`, such as "example.org:7000". Gives the link's id; what becomes of it is
+  /// told by the callbacks. Errors: invalid_argument, flooded (too many links).
   result<std::uint64_t> connect(std::string_view where) {
     return connect(where, self_->options.session);
   }

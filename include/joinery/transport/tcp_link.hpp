@@ -1,9 +1,9 @@
 // tcp_link: one session over one TCP connection.
 //
-// Purpose: moves bytes between a socket and a session, wakes the session in time, and closes the connection so that the
-// last word still arrives.
-// Invariants: one read and one write are under way at most, and reading never waits for writing. After `close` neither
-// the endpoint nor the callbacks are touched any more.
+// Purpose: moves bytes between a socket and a session, wakes the session in time, and closes the
+// connection so that the last word still arrives.
+// Invariants: one read and one write are under way at most, and reading never waits for writing.
+// After `close` neither the endpoint nor the callbacks are touched any more.
 // Thread-safety: none; everything runs on the io_context's thread.
 #pragma once
 
@@ -150,7 +150,8 @@ class tcp_link : public std::enable_shared_from_this<tcp_link<E>> {
     });
   }
 
-  /// Closing at once could destroy our last word on its way: ends our direction, and waits for the peer to end its own.
+  /// Closing at once could destroy our last word on its way: ends our direction, and waits for the
+  /// peer to end its own.
   void linger() {
     if (std::exchange(lingering_, true)) return;
     detail::error_code ignored;

@@ -1,18 +1,18 @@
 // cell: whatever can be deleted and come back: a record, an entry of a map.
 //
-// Purpose: {incarnation, killed, presence, value}. The incarnation is a causal length (Yu & Rostad 2020): a delta
-// for a lower one is ignored, a higher one starts empty. Presence is the touches that no delete saw; alive = not
-// killed and some touch left. Values stay under a dead cell, so that a concurrent update brings the whole back.
-// Packed as varint incarnation, u8 flags (1: killed), block presence dots, value. Delta: varint incarnation,
-// u8 action, and for an update the value's delta.
-// Invariants: incarnation 0 is a cell that never was, packed as no bytes; every operation but the cell's own
-// erasure is a touch.
+// Purpose: {incarnation, killed, presence, value}. The incarnation is a causal length (Yu & Rostad
+// 2020): a delta for a lower one is ignored, a higher one starts empty. Presence is the touches
+// that no delete saw; alive = not killed and some touch left. Values stay under a dead cell, so
+// that a concurrent update brings the whole back.
+// Packed as varint incarnation, u8 flags (1: killed), block presence dots, value. Delta: varint
+// incarnation, u8 action, and for an update the value's delta.
+// Invariants: incarnation 0 is a cell that never was, packed as no bytes; every operation but the
+// cell's own erasure is a touch.
 // Thread-safety: pure functions.
 #pragma once
 
-#include <optional>
-
 #include <limits>
+#include <optional>
 
 #include "joinery/base/error.hpp"
 #include "joinery/crdt/detail/dots.hpp"
@@ -38,8 +38,8 @@ struct cell_view {
   [[nodiscard]] bool alive() const noexcept { return !killed && !presence.empty(); }
 };
 
-/// The incarnation that a creation names: the living one, or the next. Throws `failure` (overflow) after the last, where
-/// only a hostile peer can have led.
+/// The incarnation that a creation names: the living one, or the next. Throws `failure` (overflow)
+/// after the last, where only a hostile peer can have led.
 inline std::uint64_t incarnation_to_create(const cell_view& c) {
   if (c.alive()) return c.incarnation;
   if (c.incarnation == std::numeric_limits<std::uint64_t>::max())
@@ -99,8 +99,9 @@ bool valid_cell_delta(bytes_view delta, F&& inner_ok) {
                                                                    : in.at_end();
 }
 
-/// The part of an operation that concerns the cell itself, done in place. Gives where the value starts when the
-/// operation is an update of this incarnation, whose delta is then to be applied there.
+/// The part of an operation that concerns the cell itself, done in place. Gives where the value
+/// starts when the operation is an update of this incarnation, whose delta is then to be applied
+/// there.
 inline std::optional<std::size_t> touch_cell(bytes& cell, std::uint64_t incarnation,
                                              cell_action action, const stamp& by) {
   auto c = read_cell(cell);

@@ -1,8 +1,10 @@
 // Packed sets of dots.
 //
-// Purpose: the part that add-wins sets, flags and cells share: which touches of something are still in force.
+// Purpose: the part that add-wins sets, flags and cells share: which touches of something are still
+// in force.
 // Packed as (varint replica, varint seq)*.
-// Invariants: sorted by replica, at most one dot of each: a replica's later touch has seen its earlier ones.
+// Invariants: sorted by replica, at most one dot of each: a replica's later touch has seen its
+// earlier ones.
 // Thread-safety: pure functions.
 #pragma once
 
@@ -18,8 +20,8 @@ using causal::replica_index;
 using causal::stamp;
 using causal::version;
 
-/// How a state is carried to another roster: old replica index → new one. The canonical form, which digests are
-/// taken of, also leaves out what dead cells still hold.
+/// How a state is carried to another roster: old replica index → new one. The canonical form, which
+/// digests are taken of, also leaves out what dead cells still hold.
 struct reindexing {
   std::vector<replica_index> to;
   bool canonical = false;
@@ -73,8 +75,8 @@ inline bytes unseen_dots(bytes_view packed, const version& context) {
   return write_dots(dots);
 }
 
-/// Whether a change made by `by` takes the place of one at `earlier`: it saw it. One of its own replica it always saw:
-/// a dot that is beyond it is planted, and must not come to stand beside it.
+/// Whether a change made by `by` takes the place of one at `earlier`: it saw it. One of its own
+/// replica it always saw: a dot beyond it is planted, and must not come to stand beside it.
 inline bool replaces(const stamp& by, dot earlier) {
   return by.context.seen(earlier) || earlier.replica == by.at.replica;
 }
@@ -87,8 +89,8 @@ inline bytes touched_dots(bytes_view packed, const stamp& by) {
   return write_dots(dots);
 }
 
-/// Walks two runs that are sorted by replica side by side and keeps what both hold, and what one holds and the
-/// other has not seen (Bieniusa et al. 2012). `Item` has `at`, a dot.
+/// Walks two runs that are sorted by replica side by side and keeps what both hold, and what one
+/// holds and the other has not seen (Bieniusa et al. 2012). `Item` has `at`, a dot.
 template <class Item>
 std::vector<Item> join_dotted(const std::vector<Item>& a, const version& seen_by_a,
                               const std::vector<Item>& b, const version& seen_by_b) {

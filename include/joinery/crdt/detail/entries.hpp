@@ -1,6 +1,7 @@
 // Packed sorted entries: (block key, block payload)*.
 //
-// Purpose: the container that sets, tallies and maps share. Found and changed in place; joined by one walk.
+// Purpose: the container that sets, tallies and maps share. Found and changed in place; joined by
+// one walk.
 // Invariants: keys strictly ascending as bytes; empty payloads are not stored.
 // Thread-safety: pure functions.
 #pragma once
@@ -76,7 +77,8 @@ bool valid_entries(bytes_view packed, F&& payload_ok) {
   return in.ok();
 }
 
-/// One walk over both; `merge(a_payload, b_payload)` gets an empty view for a side that lacks the key.
+/// One walk over both; `merge(a_payload, b_payload)` gets an empty view for a side that lacks the
+/// key.
 template <class F>
 bytes join_entries(bytes_view a, bytes_view b, F&& merge) {
   bytes out;

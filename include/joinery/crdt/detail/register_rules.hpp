@@ -1,8 +1,10 @@
 // The register: the set of causally maximal writes, each with its dot.
 //
-// Purpose: what `lww` and `mv` share; they differ only in how they are read. A write replaces every write that it
-// saw, so concurrent ones stand side by side until somebody who saw them writes again.
-// Packed as (varint replica, varint seq, varint rank, fixed64 hlc, block value)*. Delta: varint rank, value.
+// Purpose: what `lww` and `mv` share; they differ only in how they are read. A write replaces every
+// write that it saw, so concurrent ones stand side by side until somebody who saw them writes
+// again.
+// Packed as (varint replica, varint seq, varint rank, fixed64 hlc, block value)*. Delta: varint
+// rank, value.
 // Invariants: sorted by replica, one write of each.
 // Thread-safety: pure functions.
 #pragma once

@@ -1,7 +1,7 @@
 // splice: a change to a byte string.
 //
-// Purpose: what applying a delta does to a packed state: `removed` bytes at `at` give way to `inserted`. The state
-// itself is never taken apart into objects.
+// Purpose: what applying a delta does to a packed state: `removed` bytes at `at` give way to
+// `inserted`. The state itself is never taken apart into objects.
 // Invariants: at + removed is within the state that it was computed from.
 // Thread-safety: values.
 #pragma once

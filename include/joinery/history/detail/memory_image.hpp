@@ -1,10 +1,11 @@
 // The bytes behind `memory_storage`: what is committed, and what a crash would take back.
 //
-// Purpose: tables with an undo log for each commit that is not synced yet, so that rolling back, crashing and
-// reopening cost what changed and never a copy of everything.
-// Invariants: `tables` is the committed image, plus the changes of the running write (whose undo log is the
-// writer's); undoing `unsynced` from its end gives the durable image.
-// Thread-safety: none of its own; `turn` guards everything, and `owner` is the thread that holds it.
+// Purpose: tables with an undo log for each commit that is not synced yet, so that rolling back,
+// crashing and reopening cost what changed and never a copy of everything.
+// Invariants: `tables` is the committed image, plus the changes of the running write (whose undo
+// log is the writer's); undoing `unsynced` from its end gives the durable image.
+// Thread-safety: none of its own; `turn` guards everything, and `owner` is the thread that holds
+// it.
 #pragma once
 
 #include <array>

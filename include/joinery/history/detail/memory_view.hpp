@@ -1,7 +1,9 @@
 // What the body of a read or write of `memory_storage` sees.
 //
-// Purpose: model `storage_view` and `storage_writer` over a `memory_image`, with an undo log and faults.
-// Invariants: after a first fault the transaction is lost: changes are ignored and reads find nothing, as in LMDB.
+// Purpose: model `storage_view` and `storage_writer` over a `memory_image`, with an undo log and
+// faults.
+// Invariants: after a first fault the transaction is lost: changes are ignored and reads throw
+// `transaction_lost`, as with LMDB.
 // Thread-safety: used by the thread that holds the image's turn.
 #pragma once
 
@@ -18,7 +20,7 @@ class memory_view {
   memory_view& operator=(const memory_view&) = delete;
 
   std::optional<bytes_view> get(area a, bytes_view key) {
-    if (fault_) return std::nullopt;
+    require_alive();
     const auto& table = image_.at(a);
     const auto found = table.find(key);
     if (found == table.end()) return std::nullopt;
@@ -28,19 +30,22 @@ class memory_view {
   /// `each` may change the storage through the writer; entries put ahead of the scan are visited.
   template <class Each>
   void scan(area a, bytes_view from, Each&& each) {
+    require_alive();
     auto& table = image_.at(a);
     bytes here;
-    for (auto at = table.lower_bound(from); !fault_ && at != table.end();) {
+    for (auto at = table.lower_bound(from); at != table.end();) {
       const auto before = changes_;
       here = at->first;
       if (!std::invoke(each, bytes_view{at->first}, bytes_view{at->second})) return;
+      require_alive();
       at = before == changes_ ? std::next(at) : table.upper_bound(here);
     }
   }
 
   std::optional<std::pair<bytes_view, bytes_view>> last(area a) {
+    require_alive();
     const auto& table = image_.at(a);
-    if (fault_ || table.empty()) return std::nullopt;
+    if (table.empty()) return std::nullopt;
     const auto& [key, value] = *table.rbegin();
     return std::pair<bytes_view, bytes_view>{key, value};
   }
@@ -48,6 +53,10 @@ class memory_view {
   [[nodiscard]] const std::optional<error>& fault() const noexcept { return fault_; }
 
  protected:
+  void require_alive() const {
+    if (fault_) throw transaction_lost{};
+  }
+
   memory_image& image_;
   std::optional<error> fault_;
   std::uint64_t changes_ = 0;

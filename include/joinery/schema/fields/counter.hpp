@@ -18,8 +18,8 @@ class counter_field : public field {
   static constexpr crdt::shape type() { return Kind; }
   static std::string values() { return ""; }
 
-  /// Adds `amount`. Throws `failure`: overflow when this replica's total would leave 64 bits, invalid_argument for
-  /// a negative amount to a g_counter.
+  /// Adds `amount`. Throws `failure`: overflow when this replica's total would leave 64 bits,
+  /// invalid_argument for a negative amount to a g_counter.
   void add(std::int64_t amount) {
     auto delta = crdt::counter<Kind>::add(amount);
     if (!view().can_add(access().self(), amount))

@@ -24,7 +24,8 @@ class extremum_field : public field {
 
   void put(const T& v) { access().change(name(), type(), crdt::extremum<T, Kind>::put(v)); }
 
-  /// Nothing when never written. Throws `failure` (type_mismatch) when the value is of another type.
+  /// Nothing when never written. Throws `failure` (type_mismatch) when the value is of another
+  /// type.
   [[nodiscard]] std::optional<T> get() const {
     const auto state = access().state(name(), type());
     if (state.empty()) return std::nullopt;

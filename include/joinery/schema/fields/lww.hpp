@@ -28,7 +28,8 @@ class lww : public schema::field {
     return *this;
   }
 
-  /// The value shown, `T{}` when never written. Throws `failure` (type_mismatch) when it is of another type.
+  /// The value shown, `T{}` when never written. Throws `failure` (type_mismatch) when it is of
+  /// another type.
   [[nodiscard]] T get() const {
     const auto w = crdt::detail::winner(access().state(name(), type()), access().replicas());
     if (!w) return T{};

@@ -100,7 +100,8 @@ class map : public schema::field {
     return std::string{crdt::value_traits<K>::name} + " " + V::values();
   }
 
-  /// A handle of the entry under `key`, there or not; changing an absent one makes it. Valid while the map's is.
+  /// A handle of the entry under `key`, there or not; changing an absent one makes it. Valid while
+  /// the map's is.
   [[nodiscard]] schema::entry<V> operator[](const K& key) const {
     return {access(), name(), type(), crdt::encode_value(key)};
   }
@@ -110,7 +111,8 @@ class map : public schema::field {
   bool erase(const K& key) { return at(key).erase(); }
   [[nodiscard]] bool contains(const K& key) const { return at(key).alive(); }
 
-  /// The keys of living entries, ascending. Throws `failure` (type_mismatch) when one is of another type.
+  /// The keys of living entries, ascending. Throws `failure` (type_mismatch) when one is of another
+  /// type.
   [[nodiscard]] std::vector<K> keys() const {
     std::vector<K> out;
     crdt::detail::for_each_entry(access().state(name(), type()), [&](crdt::detail::entry e) {

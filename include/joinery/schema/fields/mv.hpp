@@ -29,7 +29,8 @@ class mv : public schema::field {
     return *this;
   }
 
-  /// All values in force, ascending, each once. Throws `failure` (type_mismatch) when one is of another type.
+  /// All values in force, ascending, each once. Throws `failure` (type_mismatch) when one is of
+  /// another type.
   [[nodiscard]] std::vector<T> get() const {
     const auto state = access().state(name(), type());
     for (const auto& w : crdt::detail::read_writes(state))

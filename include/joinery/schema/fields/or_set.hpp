@@ -28,7 +28,8 @@ class or_set : public schema::field {
   [[nodiscard]] bool contains(const T& v) const { return view().contains(v); }
   [[nodiscard]] std::size_t size() const { return view().size(); }
   [[nodiscard]] bool empty() const { return access().state(name(), type()).empty(); }
-  /// Calls `each(T)` in ascending order. Throws `failure` (type_mismatch) when an element is of another type.
+  /// Calls `each(T)` in ascending order. Throws `failure` (type_mismatch) when an element is of
+  /// another type.
   template <class F>
   void for_each(F&& each) const {
     std::size_t n = 0;

@@ -30,7 +30,8 @@ class tally : public schema::field {
   [[nodiscard]] std::int64_t operator*() const { return get(); }
   [[nodiscard]] bool clamped() const { return view().get().clamped; }
   [[nodiscard]] std::optional<std::uint64_t> at(const K& key) const { return view().at(key); }
-  /// Calls `each(K, amount)` in ascending order of keys. Throws `failure` (type_mismatch) when one is of another type.
+  /// Calls `each(K, amount)` in ascending order of keys. Throws `failure` (type_mismatch) when one
+  /// is of another type.
   template <class F>
   void for_each(F&& each) const {
     // A copy: `each` may read and change this record and others.

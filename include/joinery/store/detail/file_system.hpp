@@ -1,7 +1,7 @@
 // The file system under a store: is it local, and is there room?
 //
-// Purpose: LMDB shares memory between processes through the file and trusts file locks; over a network neither
-// holds, so that such a place is refused before anything is written to it.
+// Purpose: LMDB shares memory between processes through the file and trusts file locks; over a
+// network neither holds, so that such a place is refused before anything is written to it.
 // Invariants: none.
 // Thread-safety: pure functions of the system's state.
 #pragma once
@@ -22,8 +22,9 @@
 
 namespace joinery::store::detail {
 
-/// The name of a shared file system by Linux' magic number for it, or empty. FUSE counts when no local block
-/// device is beneath it (`device_major` 0): sshfs, cloud drives, folders shared with a virtual machine's host.
+/// The name of a shared file system by Linux' magic number for it, or empty. FUSE counts when no
+/// local block device is beneath it (`device_major` 0): sshfs, cloud drives, folders shared with a
+/// virtual machine's host.
 constexpr std::string_view remote_file_system(std::uint32_t magic, unsigned device_major) {
   struct kind {
     std::uint32_t magic;
@@ -48,14 +49,14 @@ constexpr std::string_view remote_file_system(std::uint32_t magic, unsigned devi
 inline result<> require_local(const std::string& directory) {
   std::string found;
 #ifdef __linux__
-  struct statfs system{};
-  struct stat info{};
+  struct statfs system {};
+  struct stat info {};
   if (::statfs(directory.c_str(), &system) != 0 || ::stat(directory.c_str(), &info) != 0) {
     return system_error(errno, "statfs", directory);
   }
   found = remote_file_system(static_cast<std::uint32_t>(system.f_type), major(info.st_dev));
 #elif defined(MNT_LOCAL)
-  struct statfs system{};
+  struct statfs system {};
   if (::statfs(directory.c_str(), &system) != 0) return system_error(errno, "statfs", directory);
   if ((system.f_flags & MNT_LOCAL) == 0) found = system.f_fstypename;
 #endif
@@ -67,13 +68,13 @@ inline result<> require_local(const std::string& directory) {
 
 /// Whether nobody can write to the file system of `directory`.
 inline bool is_read_only(const std::string& directory) noexcept {
-  struct statvfs info{};
+  struct statvfs info {};
   return ::statvfs(directory.c_str(), &info) == 0 && (info.f_flag & ST_RDONLY) != 0;
 }
 
 /// Bytes that this process may still write to the device of `directory`.
 inline std::uint64_t free_bytes(const std::string& directory) noexcept {
-  struct statvfs info{};
+  struct statvfs info {};
   if (::statvfs(directory.c_str(), &info) != 0) return std::numeric_limits<std::uint64_t>::max();
   const auto blocks = ::geteuid() == 0 ? info.f_bfree : info.f_bavail;
   return static_cast<std::uint64_t>(blocks) * info.f_frsize;

@@ -1,8 +1,9 @@
-// The gate before the memory map: many threads may be inside, or one may move the map while nobody is.
+// The gate before the memory map: many threads may be inside, or one may move the map while nobody
+// is.
 //
-// Purpose: LMDB 0.9 moves its map under running reads without a word. Growing closes the gate, waits for those inside to
-// leave, with a limit, and opens it again. The gate also knows which threads are inside, so that a nested use is an
-// error instead of a deadlock.
+// Purpose: LMDB 0.9 moves its map under running reads without a word. Growing closes the gate,
+// waits for those inside to leave, with a limit, and opens it again. The gate also knows which
+// threads are inside, so that a nested use is an error instead of a deadlock.
 // Invariants: nobody is inside while the gate is closed and `close` succeeded.
 // Thread-safety: all of it.
 #pragma once
@@ -37,7 +38,8 @@ class gate {
     changed_.notify_all();
   }
 
-  /// Keeps others out and waits until nobody is inside; after `patience` gives up, opens again and says false.
+  /// Keeps others out and waits until nobody is inside; after `patience` gives up, opens again and
+  /// says false.
   [[nodiscard]] bool close(std::chrono::milliseconds patience) {
     std::unique_lock lock(mutex_);
     closed_ = true;

@@ -1,10 +1,13 @@
 // Walks every page that one image of an LMDB file uses, before LMDB does.
 //
-// Purpose: a file that was cut off, overwritten or has rotted gives an error that says where, not SIGBUS or a failed
-// assertion inside LMDB. Also what makes a legitimately short file (its last pages are free) different from a cut one.
-// Invariants: reads only below the file's end; takes memory for one bit a page, the list of free pages and 32 pages;
-// every page is visited once, so that it ends on any input. Values are opaque here: their checksums are the history's.
-// Thread-safety: a value. The image must not change meanwhile: hold the writer's lock or a read transaction on it.
+// Purpose: a file that was cut off, overwritten or has rotted gives an error that says where, not
+// SIGBUS or a failed assertion inside LMDB. Also what makes a legitimately short file (its last
+// pages are free) different from a cut one.
+// Invariants: reads only below the file's end; takes memory for one bit a page, the list of free
+// pages and 32 pages; every page is visited once, so that it ends on any input. Values are opaque
+// here: their checksums are the history's.
+// Thread-safety: a value. The image must not change meanwhile: hold the writer's lock or a read
+// transaction on it.
 #pragma once
 
 #include <bit>
@@ -74,7 +77,8 @@ class lmdb_check {
       if (!fault_) fault_ = raw.error();
       return std::nullopt;
     }
-    if (raw->size() != size) return fail("it is cut off before a page that it uses", first), std::nullopt;
+    if (raw->size() != size)
+      return fail("it is cut off before a page that it uses", first), std::nullopt;
     if (lmdb_format::load<lmdb_format::page>(*raw).number != first) {
       return fail("a page with the number of another", first), std::nullopt;
     }
@@ -91,10 +95,12 @@ class lmdb_check {
       return fail("a tree of an impossible depth", empty ? 0 : tree.root);
     }
     if (!empty && !walk_page(w, tree.root, 1)) return false;
-    // LMDB edits the tree of free pages while it saves it: only the others' counts are told exactly.
+    // LMDB edits the tree of free pages while it saves it: only the others' counts are told
+    // exactly.
     if (what != kind::free_pages && w.entries != tree.entries) {
       return fail("a tree with " + std::to_string(w.entries) + " entries that should have " +
-                      std::to_string(tree.entries), tree.root);
+                      std::to_string(tree.entries),
+                  tree.root);
     }
     return true;
   }
@@ -105,13 +111,15 @@ class lmdb_check {
     if (!raw) return false;
     const auto head = lmdb_format::load<lmdb_format::page>(*raw);
     const bool branch = level < w.levels;
-    if (head.flags != (branch ? lmdb_format::branch_page : lmdb_format::leaf_page)) return fail("a page of the wrong kind", number);
+    if (head.flags != (branch ? lmdb_format::branch_page : lmdb_format::leaf_page))
+      return fail("a page of the wrong kind", number);
     if (head.lower < sizeof head || head.lower > head.upper || head.upper > page_bytes_ ||
         head.lower % 2 != 0) {
       return fail("a page whose bounds are impossible", number);
     }
     const std::size_t count = (head.lower - sizeof head) / 2;
-    if (count < (branch && w.what != kind::free_pages ? 2U : 1U)) return fail("an empty page", number);
+    if (count < (branch && w.what != kind::free_pages ? 2U : 1U))
+      return fail("an empty page", number);
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t at = lmdb_format::load<std::uint16_t>(*raw, sizeof head + 2 * i);
       if (at < head.upper || at % 2 != 0 || at + sizeof(lmdb_format::node) > page_bytes_) {
@@ -144,7 +152,8 @@ class lmdb_check {
     }
     const auto size = size_of(node);
     const bool big = (node.flags & lmdb_format::big_node) != 0;
-    if ((big ? sizeof(std::size_t) : size) > rest.size()) return fail("a value that leaves its page", page);
+    if ((big ? sizeof(std::size_t) : size) > rest.size())
+      return fail("a value that leaves its page", page);
     if (big) return visit_big(w, page, lmdb_format::load<std::size_t>(rest), size);
     return visit_value(w, page, node.flags, rest.substr(0, size));
   }

@@ -1,20 +1,22 @@
-// The state of one open LMDB store, and its rules: one writer, many readers, growth, poison, the pinned image.
+// The state of one open LMDB store, and its rules: one writer, many readers, growth, poison, the
+// pinned image.
 //
 // Purpose: everything that `lmdb` promises beyond LMDB itself.
-// Invariants: the map moves only while nobody is inside the gate and no write runs. After a commit or sync that failed
-// for another reason than a full device nothing is acknowledged any more: the kernel may have dropped pages that it calls
-// clean, so that a second fsync proves nothing. In a read-only store all reads use one pinned transaction.
+// Invariants: the map moves only while nobody is inside the gate and no write runs. After a commit
+// or sync that failed for another reason than a full device nothing is acknowledged any more: the
+// kernel may have dropped pages that it calls clean, so that a second fsync proves nothing. In a
+// read-only store all reads use one pinned transaction.
 // Thread-safety: all of it, except opening and closing.
 #pragma once
 
 #include <atomic>
-#include <cstdio>
 
-#include "joinery/store/detail/file_system.hpp"
 #include "joinery/store/detail/gate.hpp"
-#include "joinery/store/detail/lmdb_environment.hpp"
+#include "joinery/store/detail/lmdb_report.hpp"
 #include "joinery/store/detail/lmdb_view.hpp"
 #include "joinery/store/detail/occupancy.hpp"
+#include "joinery/store/detail/poison.hpp"
+#include "joinery/store/detail/read_pool.hpp"
 
 namespace joinery::store::detail {
 
@@ -27,8 +29,7 @@ class lmdb_core {
     const bool may_create = !options.read_only && options.create_if_missing;
     if (may_create) {
       if (auto made = make_directories(options.path); !made) return made.error();
-    }
-    if (!may_create && ::access((options.path + "/data.mdb").c_str(), F_OK) != 0) {
+    } else if (::access((options.path + "/data.mdb").c_str(), F_OK) != 0) {
       return error{errc::not_found, "there is no store", options.path,
                    "check the path, or open it for writing with create_if_missing"};
     }
@@ -36,7 +37,7 @@ class lmdb_core {
       if (auto local = require_local(options.path); !local) return local.error();
     }
     auto out = std::unique_ptr<lmdb_core>(new lmdb_core(options));
-    // Where nobody can write there is nothing to mark and, LMDB not locking either, nothing to protect.
+    // Where nobody can write LMDB does not lock either: there is nothing to protect.
     if (!options.read_only || !is_read_only(options.path)) {
       auto mark = process_mark::take(options.path);
       if (!mark) return mark.error();
@@ -50,7 +51,8 @@ class lmdb_core {
     const bool trusted = !out->lock_ || out->lock_->clean_before();
     auto environment = lmdb_environment::open(options, trusted);
     if (!environment) {
-      if (out->lock_) out->lock_->leave_clean(trusted && environment.error().code != errc::malformed);
+      const bool sound = trusted && environment.error().code != errc::malformed;
+      if (out->lock_) out->lock_->leave_clean(sound);
       return environment.error();
     }
     out->environment_ = std::move(*environment);
@@ -92,18 +94,23 @@ class lmdb_core {
     if (!pass.entered()) return history::nested_use();
     if (auto bad = unusable()) return *bad;  // while waiting at the gate
     std::unique_lock<std::mutex> one_at_a_time;
-    lease held(*this);
+    read_pool::lease held(pool_);
     if (options_.read_only) {
-      one_at_a_time = std::unique_lock(pin_mutex_);  // LMDB lets threads share a transaction, in turns
+      // LMDB lets threads share a transaction, in turns.
+      one_at_a_time = std::unique_lock(pin_mutex_);
       if (!pinned_) {
         return error{errc::closed, "an earlier refresh failed: no image is pinned", options_.path,
                      "call refresh again, or open the store again"};
       }
-    } else if (const int code = held.take()) {
+    } else if (const int code = held.begin(*environment_)) {
       return failed(code, "begin a read");
     }
     lmdb_view view(options_.read_only ? pinned_.get() : held.txn(), environment_->areas());
-    auto outcome = std::invoke(body, view);
+    result<> outcome;
+    try {
+      outcome = std::invoke(body, view);
+    } catch (const history::transaction_lost&) {  // there is a fault
+    }
     if (view.fault()) return note(view);
     return outcome;
   }
@@ -115,7 +122,7 @@ class lmdb_core {
     // In turn with commits: one failure of the device is told to one fsync only.
     const writing turn(*this);
     if (auto bad = unusable()) return *bad;
-    if (const int code = flush()) return poison(lmdb_error(code, "sync", options_.path));
+    if (const int code = flush()) return poison_.set(lmdb_error(code, "sync", options_.path));
     return {};
   }
 
@@ -124,6 +131,8 @@ class lmdb_core {
     if (auto bad = unusable()) return *bad;
     if (!options_.read_only) return {};
     if (busy_in_this_thread()) return history::nested_use();
+    const writing turn(*this);
+    if (auto bad = unusable()) return *bad;
     if (auto closed = close_gate("the image cannot be refreshed"); !closed) return closed;
     pinned_.reset();
     auto out = pin();
@@ -134,25 +143,9 @@ class lmdb_core {
   result<lmdb_status> status() {
     if (auto bad = forked()) return *bad;
     const gate_pass pass(gate_);  // keeps the map where it is; inside a read it is kept already
-    MDB_envinfo info{};
-    MDB_stat shape{};
     if (!environment_) return closed();
-    if (const int code = ::mdb_env_info(environment_->raw(), &info)) {
-      return lmdb_error(code, "ask for the status", options_.path);
-    }
-    ::mdb_env_stat(environment_->raw(), &shape);
-    lmdb_status out;
-    out.path = options_.path;
-    out.mode = options_.mode;
-    out.read_only = options_.read_only;
-    out.poisoned = poisoned_.load();
-    out.map_bytes = info.me_mapsize;
-    out.most_map_bytes = options_.most_map_bytes;
-    out.used_bytes = (info.me_last_pgno + 1) * std::uint64_t{shape.ms_psize};
-    out.file_bytes = environment_->data().size();
-    out.device_free_bytes = free_bytes(options_.path);
-    out.transaction = info.me_last_txnid;
-    ::mdb_reader_list(environment_->raw(), &lmdb_core::count_reader, &out);
+    auto out = report(*environment_, options_);
+    if (out) out->poisoned = poison_.is_set();
     return out;
   }
 
@@ -181,11 +174,7 @@ class lmdb_core {
     if (!environment_) return {};
     result<> out;
     if (!forked()) {
-      if (poisoned_) {
-        out = poison_reason();
-      } else {
-        out = sync();
-      }
+      out = poison_.is_set() ? poison_.reason() : sync();
       if (lock_) lock_->leave_clean(out.has_value() && !damage_seen_);
     }
     pool_.clear();
@@ -199,13 +188,17 @@ class lmdb_core {
  private:
   explicit lmdb_core(const lmdb_options& options) : options_(options) {}
 
-  /// This thread's turn to write.
+  /// This thread's turn to write, sync or refresh.
   class writing {
    public:
     explicit writing(lmdb_core& core) : core_(core), lock_(core.write_mutex_) {
       core_.writer_thread_.store(std::this_thread::get_id());
     }
-    ~writing() { core_.writer_thread_.store(std::thread::id{}); }
+    ~writing() {
+      constexpr std::size_t worth_keeping = std::size_t{1} << 20;
+      if (core_.scratch_.capacity() > worth_keeping) bytes().swap(core_.scratch_);
+      core_.writer_thread_.store(std::thread::id{});
+    }
     writing(const writing&) = delete;
     writing& operator=(const writing&) = delete;
 
@@ -213,50 +206,6 @@ class lmdb_core {
     lmdb_core& core_;
     std::lock_guard<std::mutex> lock_;
   };
-
-  /// A read transaction from the pool, given back at the end of the scope.
-  class lease {
-   public:
-    explicit lease(lmdb_core& core) noexcept : core_(core) {}
-    ~lease() {
-      if (txn_) core_.give_back(std::move(txn_));
-    }
-    lease(const lease&) = delete;
-    lease& operator=(const lease&) = delete;
-    int take() { return core_.borrow(txn_); }
-    [[nodiscard]] MDB_txn* txn() const noexcept { return txn_.get(); }
-
-   private:
-    lmdb_core& core_;
-    lmdb_transaction txn_;
-  };
-
-  int borrow(lmdb_transaction& out) {
-    {
-      const std::lock_guard lock(pool_mutex_);
-      if (!pool_.empty()) {
-        out = std::move(pool_.back());
-        pool_.pop_back();
-      }
-    }
-    if (out && ::mdb_txn_renew(out.get()) == 0) return 0;
-    out.reset();
-    return environment_->begin(MDB_RDONLY, out);
-  }
-
-  void give_back(lmdb_transaction txn) noexcept {
-    constexpr std::size_t most_idle = 16;
-    ::mdb_txn_reset(txn.get());
-    const std::lock_guard lock(pool_mutex_);
-    if (pool_.capacity() == 0) {
-      try {
-        pool_.reserve(most_idle);
-      } catch (const std::bad_alloc&) {
-        return;
-      }
-    }
-    if (pool_.size() < most_idle) pool_.push_back(std::move(txn));
-  }
 
   /// Runs `body` and commits: true when that is done, false when the map was too small.
   template <class Body>
@@ -268,8 +217,9 @@ class lmdb_core {
       result<> outcome;
       try {
         outcome = std::invoke(body, writer);
+      } catch (const history::transaction_lost&) {  // there is a fault
       } catch (...) {
-        if (!writer.map_is_full()) throw;  // else it met the ruins of this run, and runs again
+        if (!writer.map_is_full()) throw;
       }
       if (writer.map_is_full()) return false;
       if (writer.fault()) return note(writer);
@@ -284,14 +234,15 @@ class lmdb_core {
     if (code != 0) return commit_failed(code);
     if (options_.mode == history::durability::commit) {
       if (const int flushed = flush_medium()) {
-        return poison(lmdb_error(flushed, "flush the device", options_.path));
+        return poison_.set(lmdb_error(flushed, "flush the device", options_.path));
       }
     }
     return true;
   }
 
-  /// LMDB reports a full device also as EIO (a short write). Writing that failed leaves the last image as it was; a
-  /// failed fsync does not say what it left, and is told to this second descriptor of the file as well.
+  /// LMDB reports a full device also as EIO (a short write). Writing that failed leaves the last
+  /// image as it was; a failed fsync does not say what it left, and is told to this second
+  /// descriptor of the file as well.
   error commit_failed(int code) {
     constexpr std::uint64_t practically_full = std::uint64_t{1} << 20;
     const bool full = code == ENOSPC || code == EDQUOT || code == EFBIG ||
@@ -299,7 +250,7 @@ class lmdb_core {
     if (code < 0 && code != MDB_PANIC) return note(code, lmdb_error(code, "commit", options_.path));
     auto out = lmdb_error(full ? ENOSPC : code, "commit", options_.path);
     const bool intact = full && !has_panicked() && flush_to_device(environment_->data().fd()) == 0;
-    return intact ? out : poison(std::move(out));
+    return intact ? out : poison_.set(std::move(out));
   }
 
   /// Whether LMDB could not write a meta page and refuses all work since.
@@ -327,8 +278,8 @@ class lmdb_core {
   result<> close_gate(const char* consequence) {
     if (gate_.close(std::chrono::milliseconds(options_.growth_patience_ms))) return {};
     return error{errc::locked,
-                 "a read did not end within " + std::to_string(options_.growth_patience_ms) + " ms: " +
-                     consequence,
+                 "a read did not end within " + std::to_string(options_.growth_patience_ms) +
+                     " ms: " + consequence,
                  options_.path, "end long reads, then try again"};
   }
 
@@ -337,19 +288,21 @@ class lmdb_core {
     const auto unit = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const auto most = options_.most_map_bytes / unit * unit;
     if (present >= most) {
-      return error{errc::full, "the store has reached its limit of " + std::to_string(most) + " bytes",
+      return error{errc::full,
+                   "the store has reached its limit of " + std::to_string(most) + " bytes",
                    options_.path, "raise most_map_bytes, or delete records"};
     }
     const auto wanted = present > most / 2 ? most : present * 2;
     if (!lmdb_environment::can_map(wanted)) {
-      return error{errc::full, "no room for a map of " + std::to_string(wanted) + " bytes in this process",
+      return error{errc::full,
+                   "no room for a map of " + std::to_string(wanted) + " bytes in this process",
                    options_.path, "raise the process' limit of address space"};
     }
     if (auto closed = close_gate("the store cannot grow"); !closed) return closed;
     const int code = environment_->resize(wanted);
-    if (code != 0) poison(lmdb_error(code, "move the map", options_.path));
+    if (code != 0) poison_.set(lmdb_error(code, "move the map", options_.path));
     gate_.open();
-    if (code != 0) return poison_reason();
+    if (code != 0) return poison_.reason();
     return {};
   }
 
@@ -360,7 +313,7 @@ class lmdb_core {
       if (code == MDB_MAP_RESIZED) {  // another process grew it: adopt its size
         code = environment_->resize(0);
         if (code == 0) continue;
-        return poison(lmdb_error(code, "adopt the map", options_.path));
+        return poison_.set(lmdb_error(code, "adopt the map", options_.path));
       }
       if (code == 0 && !environment_->complete()) {
         code = environment_->bind(std::move(pinned_));
@@ -370,7 +323,8 @@ class lmdb_core {
       if (code != 0) return failed(code, "pin an image");
       return {};
     }
-    return error{errc::io, "the store grows faster than it can be opened", options_.path, "try again"};
+    return error{errc::io, "the store grows faster than it can be opened", options_.path,
+                 "try again"};
   }
 
   std::optional<error> forked() const {
@@ -380,12 +334,14 @@ class lmdb_core {
                  options_.path, "open it in the process that uses it"};
   }
 
-  error closed() const { return {errc::closed, "the store is closed", options_.path, "open it again"}; }
+  error closed() const {
+    return {errc::closed, "the store is closed", options_.path, "open it again"};
+  }
 
   std::optional<error> unusable() const {
     if (auto out = forked()) return out;
     if (!environment_) return closed();
-    if (poisoned_) return poison_reason();
+    if (poison_.is_set()) return poison_.reason();
     return std::nullopt;
   }
 
@@ -393,39 +349,14 @@ class lmdb_core {
     return writer_thread_.load() == std::this_thread::get_id() || gate_.holds_this_thread();
   }
 
-  error failed(int code, const char* call) { return note(code, lmdb_error(code, call, options_.path)); }
+  error failed(int code, const char* call) {
+    return note(code, lmdb_error(code, call, options_.path));
+  }
   error note(const lmdb_view& view) { return note(view.fault_code(), *view.fault()); }
   /// Remembers what `code` says about the store.
   error note(int code, error e) {
     if (means_damage(code)) damage_seen_ = true;
-    return code == MDB_PANIC ? poison(std::move(e)) : e;
-  }
-
-  error poison(error cause) {
-    const std::lock_guard lock(poison_mutex_);
-    if (!poisoned_) {
-      poison_ = {errc::poisoned, "an earlier commit or sync failed: " + cause.what, cause.where,
-                 "close the store and open it again: what was acknowledged is examined then"};
-      poisoned_ = true;
-    }
-    return cause;
-  }
-  error poison_reason() const {
-    const std::lock_guard lock(poison_mutex_);
-    return poison_;
-  }
-
-  /// Takes one line of LMDB's reader table: process, thread, image.
-  static int count_reader(const char* line, void* context) noexcept {
-    auto& out = *static_cast<lmdb_status*>(context);
-    int pid = 0;
-    std::size_t thread = 0, image = 0;
-    if (std::sscanf(line, "%d %zx %zu", &pid, &thread, &image) != 3) return 0;
-    ++out.readers;
-    if (image < out.transaction) {
-      out.oldest_reader_lag = std::max<std::uint64_t>(out.oldest_reader_lag, out.transaction - image);
-    }
-    return 0;
+    return code == MDB_PANIC ? poison_.set(std::move(e)) : e;
   }
 
   lmdb_options options_;
@@ -439,14 +370,11 @@ class lmdb_core {
   std::atomic<std::thread::id> writer_thread_{};
   bytes scratch_;
 
-  std::mutex pool_mutex_;
-  std::vector<lmdb_transaction> pool_;
+  read_pool pool_;
   std::mutex pin_mutex_;
   lmdb_transaction pinned_;
 
-  mutable std::mutex poison_mutex_;
-  error poison_;
-  std::atomic<bool> poisoned_{false};
+  poison poison_;
   std::atomic<bool> damage_seen_{false};
 };
 

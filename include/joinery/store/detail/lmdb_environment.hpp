@@ -1,10 +1,10 @@
 // One open LMDB environment: judged before it is opened, with its areas, closed at the end.
 //
-// Purpose: the order of steps in which an unknown, damaged, half-made or foreign directory becomes either an
-// environment that LMDB can be trusted with, or an error.
-// Invariants: never MDB_NOSYNC, MDB_WRITEMAP or MDB_MAPASYNC. Read transactions own their reader slot (MDB_NOTLS), so
-// that threads may come and go. This process opens and closes `lock.mdb` only before LMDB does: closing it later
-// would drop LMDB's file locks.
+// Purpose: the order of steps in which an unknown, damaged, half-made or foreign directory becomes
+// either an environment that LMDB can be trusted with, or an error.
+// Invariants: never MDB_NOSYNC, MDB_WRITEMAP or MDB_MAPASYNC. Read transactions own their reader
+// slot (MDB_NOTLS), so that threads may come and go. This process opens and closes `lock.mdb` only
+// before LMDB does: closing it later would drop LMDB's file locks.
 // Thread-safety: none; see lmdb_core.
 #pragma once
 
@@ -22,7 +22,8 @@ namespace joinery::store::detail {
 
 class lmdb_environment {
  public:
-  /// `trusted`: the last writer closed cleanly. Only the holder of the writer's lock opens for writing.
+  /// `trusted`: the last writer closed cleanly. Only the holder of the writer's lock opens for
+  /// writing.
   static result<std::unique_ptr<lmdb_environment>> open(const lmdb_options& options, bool trusted) {
     auto out = std::unique_ptr<lmdb_environment>(new lmdb_environment(options));
     if (auto done = out->prepare(trusted); !done) return done.error();
@@ -61,16 +62,17 @@ class lmdb_environment {
 
   /// Whether the process has that many addresses left in one piece.
   [[nodiscard]] static bool can_map(std::size_t size) noexcept {
-    void* probe = ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* probe =
+        ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return probe != MAP_FAILED && ::munmap(probe, size) == 0;
   }
 
-  /// Moves the map; 0 adopts the size that another process gave it. No transaction may be running. After an error the
-  /// environment has no map and must only be closed.
+  /// Moves the map; 0 adopts the size that another process gave it. No transaction may be running.
+  /// After an error the environment has no map and must only be closed.
   int resize(std::size_t size) noexcept { return ::mdb_env_set_mapsize(env_, size); }
 
-  /// Opens the areas that exist, or all of them when the environment may write; commits `txn` when it is LMDB's
-  /// turn to remember them.
+  /// Opens the areas that exist, or all of them when the environment may write; commits `txn` when
+  /// it is LMDB's turn to remember them.
   int bind(lmdb_transaction txn) {
     for (std::size_t i = 0; i < areas_.size(); ++i) {
       const auto a = static_cast<history::area>(i);
@@ -122,14 +124,16 @@ class lmdb_environment {
     return reserve_lock_file();
   }
 
-  /// Makes the next look at the file see what the device has. After a failed fsync the cache may show more.
+  /// Makes the next look at the file see what the device has. After a failed fsync the cache may
+  /// show more.
   void forget_cached() const noexcept {
 #ifdef POSIX_FADV_DONTNEED
     static_cast<void>(::posix_fadvise(data_.fd(), 0, 0, POSIX_FADV_DONTNEED));
 #endif
   }
 
-  /// LMDB writes to `lock.mdb` through memory, and would die of SIGBUS where a full device cannot fill a hole in it.
+  /// LMDB writes to `lock.mdb` through memory, and would die of SIGBUS where a full device cannot
+  /// fill a hole in it.
   result<> reserve_lock_file() const {
 #ifdef __linux__
     constexpr std::size_t new_lock_bytes = 16'384;  // 253 readers
@@ -231,7 +235,8 @@ class lmdb_environment {
         known |= history::name_of(static_cast<history::area>(i)) == to_view(key);
       }
       if (known) continue;
-      return error{errc::unsupported, "an LMDB environment with something that joinery did not write",
+      return error{errc::unsupported,
+                   "an LMDB environment with something that joinery did not write",
                    options_.path + ", entry " + to_hex(to_view(key).substr(0, 24)),
                    "give the store a directory of its own; if it is one, a newer joinery wrote it"};
     }

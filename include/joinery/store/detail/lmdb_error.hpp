@@ -29,7 +29,8 @@ inline error lmdb_error(int code, const std::string& call, std::string where) {
               "split the write into several transactions"};
     case MDB_BAD_VALSIZE: return {errc::too_large, std::move(what), std::move(where), ""};
     case MDB_PANIC:
-      return {errc::poisoned, std::move(what), std::move(where), "close the store and open it again"};
+      return {errc::poisoned, std::move(what), std::move(where),
+              "close the store and open it again"};
     case MDB_VERSION_MISMATCH:
       return {errc::unsupported, std::move(what), std::move(where),
               "another version of LMDB has the store open: use one version in all programs"};

@@ -1,9 +1,11 @@
 // LMDB's file format, version 1, as far as it must be judged before LMDB touches a file.
 //
-// Purpose: LMDB 0.9 trusts a file whose first page looks right: a short or damaged one ends in SIGBUS, a division
-// by zero or a failed assertion. The two meta pages are read and judged here first.
-// Invariants: the structures have the layout of LMDB on this machine (its files are not portable between word sizes
-// and byte orders); nothing here follows a page number without comparing it with the file's size.
+// Purpose: LMDB 0.9 trusts a file whose first page looks right: a short or damaged one ends in
+// SIGBUS, a division by zero or a failed assertion. The two meta pages are read and judged here
+// first.
+// Invariants: the structures have the layout of LMDB on this machine (its files are not portable
+// between word sizes and byte orders); nothing here follows a page number without comparing it with
+// the file's size.
 // Thread-safety: pure functions and values.
 #pragma once
 
@@ -19,7 +21,8 @@ struct page {
   std::uint16_t pad, flags;
   std::uint16_t lower, upper;  // of an overflow page's first: together its count of pages
 };
-// In the file a page has exactly one of these flags; LMDB would write through the map to one that says "dirty".
+// In the file a page has exactly one of these flags; LMDB would write through the map to one that
+// says "dirty".
 inline constexpr std::uint16_t branch_page = 1, leaf_page = 2, overflow_page = 4, meta_page = 8;
 
 struct node {
@@ -44,7 +47,8 @@ struct meta {
 };
 inline constexpr std::uint32_t magic = 0xBEEFC0DE, version = 1;
 inline constexpr std::size_t least_page_bytes = 512, most_page_bytes = 0x8000;
-inline constexpr std::size_t most_map_bytes = sizeof(std::size_t) > 4 ? std::size_t{1} << 46 : ~std::size_t{0};
+inline constexpr std::size_t most_map_bytes =
+    sizeof(std::size_t) > 4 ? std::size_t{1} << 46 : ~std::size_t{0};
 
 static_assert(sizeof(node) == 8 && sizeof(page) == sizeof(std::size_t) + 8);
 static_assert(sizeof(tree) == 8 + 5 * sizeof(std::size_t));
@@ -94,8 +98,8 @@ inline result<meta> read_meta(bytes_view raw, const std::string& where) {
   return out;
 }
 
-/// The header of a data file, or nothing when no transaction was ever written: the file is empty, or a crash
-/// caught LMDB while it wrote the first two pages.
+/// The header of a data file, or nothing when no transaction was ever written: the file is empty,
+/// or a crash caught LMDB while it wrote the first two pages.
 inline result<std::optional<header>> read_header(const file& data, const std::string& where) {
   const auto size = data.size();
   auto start = data.read_at(0, 2 * most_page_bytes);

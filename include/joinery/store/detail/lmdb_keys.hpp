@@ -1,9 +1,10 @@
 // Keys of the interface ↔ keys of LMDB.
 //
-// Purpose: the log's keys are integers to LMDB (its fastest order, and made for appending), in this machine's byte
-// order; the interface has them as eight big-endian bytes. Other areas' keys are the same in both.
-// Invariants: converted keys live as long as the `lmdb_keys` that gave them: eight bytes for each entry of the log
-// that one transaction looked at.
+// Purpose: the log's keys are integers to LMDB (its fastest order, and made for appending), in this
+// machine's byte order; the interface has them as eight big-endian bytes. Other areas' keys are the
+// same in both.
+// Invariants: converted keys live as long as the `lmdb_keys` that gave them: eight bytes for each
+// entry of the log that one transaction looked at.
 // Thread-safety: a value of one transaction.
 #pragma once
 

@@ -1,7 +1,8 @@
 // LMDB's handles that end themselves.
 //
-// Invariants: a transaction that was not committed is aborted; a cursor is closed before its transaction ends. A
-// child of fork leaves its parent's transactions alone: ending a read there would free a slot that the parent uses.
+// Invariants: a transaction that was not committed is aborted; a cursor is closed before its
+// transaction ends. A child of fork leaves its parent's transactions alone: ending a read there
+// would free a slot that the parent uses.
 // Thread-safety: a write transaction belongs to the thread that began it.
 #pragma once
 
@@ -33,7 +34,8 @@ using lmdb_cursor = std::unique_ptr<MDB_cursor, close_cursor>;
 using lmdb_areas = std::array<std::optional<MDB_dbi>, history::area_count>;
 
 inline MDB_val to_val(bytes_view data) noexcept {
-  return {data.size(), const_cast<char*>(data.data())};  // LMDB does not write through what it is given
+  return {data.size(),
+          const_cast<char*>(data.data())};  // LMDB does not write through what it is given
 }
 inline bytes_view to_view(const MDB_val& data) noexcept {
   return {static_cast<const char*>(data.mv_data), data.mv_size};

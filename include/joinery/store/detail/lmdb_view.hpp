@@ -1,8 +1,9 @@
 // What the body of a read or write of `lmdb` sees.
 //
 // Purpose: model `storage_view` and `storage_writer` over one LMDB transaction.
-// Invariants: the first fault is kept; from then on changes are ignored and reads find nothing (LMDB refuses a
-// transaction after MDB_MAP_FULL). Nothing that this gives outlives the transaction.
+// Invariants: the first fault is kept; from then on changes are ignored and reads throw
+// `transaction_lost` (LMDB refuses a transaction after MDB_MAP_FULL). Nothing that this gives
+// outlives the transaction.
 // Thread-safety: used by the thread that runs the body.
 #pragma once
 
@@ -22,9 +23,10 @@ class lmdb_view {
   lmdb_view& operator=(const lmdb_view&) = delete;
 
   std::optional<bytes_view> get(area a, bytes_view key) {
+    require_alive();
     const auto db = database(a);
     auto exact = lmdb_key::exactly(a, key);
-    if (!db || !exact || failed_) return std::nullopt;
+    if (!db || !exact) return std::nullopt;
     auto k = exact->val();
     MDB_val v{};
     if (!found(::mdb_get(txn_, *db, &k, &v), "mdb_get", a, key)) return std::nullopt;
@@ -41,10 +43,11 @@ class lmdb_view {
     MDB_val v{};
     bytes here;
     int code = ::mdb_cursor_get(cursor.get(), &k, &v, k.mv_size == 0 ? MDB_FIRST : MDB_SET_RANGE);
-    while (!failed_ && found(code, "mdb_cursor_get", a, from)) {
+    while (found(code, "mdb_cursor_get", a, from)) {
       const auto before = changes_;
       if (writes_) here.assign(to_view(k));
-      if (!std::invoke(each, keys_.external(a, k), to_view(v)) || failed_) return;
+      if (!std::invoke(each, keys_.external(a, k), to_view(v))) return;
+      require_alive();
       if (before == changes_) {
         code = ::mdb_cursor_get(cursor.get(), &k, &v, MDB_NEXT);
         continue;
@@ -76,6 +79,10 @@ class lmdb_view {
     return areas_[static_cast<std::size_t>(a)];
   }
 
+  void require_alive() const {
+    if (failed_) throw history::transaction_lost{};
+  }
+
   void fail(int code, const char* call, area a, bytes_view key) {
     failed_ = lmdb_error(code, call, history::place_of(a, key));
     code_ = code;
@@ -88,15 +95,17 @@ class lmdb_view {
 
  private:
   lmdb_cursor open_cursor(area a) {
+    require_alive();
     const auto db = database(a);
     MDB_cursor* out = nullptr;
-    if (!db || failed_) return nullptr;
-    if (const int code = ::mdb_cursor_open(txn_, *db, &out)) fail(code, "mdb_cursor_open", a, {});
+    if (!db) return nullptr;
+    found(::mdb_cursor_open(txn_, *db, &out), "mdb_cursor_open", a, {});
     return lmdb_cursor(out);
   }
 
   bool found(int code, const char* call, area a, bytes_view key) {
     if (code != 0 && code != MDB_NOTFOUND) fail(code, call, a, key);
+    require_alive();
     return code == 0;
   }
 
@@ -121,9 +130,10 @@ class lmdb_writer : public lmdb_view {
     ++changes_;
     if (a != area::log) return check(::mdb_put(txn_, *database(a), &k, &v, 0), "mdb_put", a, key);
     int code = ::mdb_put(txn_, *database(a), &k, &v, MDB_APPEND);
-    if (code == MDB_KEYEXIST) {  // not above the last one: only an existing entry may be written again
+    if (code ==
+        MDB_KEYEXIST) {  // not above the last one: only an existing entry may be written again
       if (!get(a, bytes_view(scratch_).substr(0, history::log_key_bytes))) {
-        if (!failed_) failed_ = history::log_not_appended(key);
+        failed_ = history::log_not_appended(key);
         return;
       }
       code = ::mdb_put(txn_, *database(a), &k, &v, 0);

@@ -1,13 +1,15 @@
 // Who has a store open: a lock for its one writer, and a mark for each process.
 //
-// Purpose: LMDB 0.9 refuses neither a second writing process (it would wait for it at each write) nor a second open
-// in one process (whose closing drops the first one's file locks, after which data is overwritten under readers).
-// Two files of ours do: `joinery.lock`, locked by the writer and naming it, and `joinery.<pid>.open`, locked by
-// every process that has the store open. flock belongs to one open of a file, so that this process' other opens
-// are found like those of others; and two containers that share the directory and both call themselves
-// process 1 are found too (they would free each other's reader slots).
-// Invariants: `joinery.lock` is never removed; once written it has one size and is overwritten in place, so that a
-// full device does not hinder it. It says "closed" exactly when its last writer closed cleanly.
+// Purpose: LMDB 0.9 refuses neither a second writing process (it would wait for it at each write)
+// nor a second open in one process (whose closing drops the first one's file locks, after which
+// data is overwritten under readers). Two files of ours do: `joinery.lock`, locked by the writer
+// and naming it, and `joinery.<pid>.open`, locked by every process that has the store open. flock
+// belongs to one open of a file, so that this process' other opens are found like those of others;
+// and two containers that share the directory and both call themselves process 1 are found too
+// (they would free each other's reader slots).
+// Invariants: `joinery.lock` is never removed; once written it has one size and is overwritten in
+// place, so that a full device does not hinder it. It says "closed" exactly when its last writer
+// closed cleanly.
 // Thread-safety: taking and releasing may race with any process and thread; the objects are values.
 #pragma once
 
@@ -34,7 +36,8 @@ class process_mark {
       auto opened = file::open(out.path_, O_RDWR | O_CREAT);
       if (!opened) return opened.error();
       if (opened->try_lock()) {
-        struct stat mine{}, named{};
+        struct stat mine {
+        }, named{};
         const bool same = ::fstat(opened->fd(), &mine) == 0 &&
                           ::stat(out.path_.c_str(), &named) == 0 && mine.st_ino == named.st_ino &&
                           mine.st_dev == named.st_dev;
@@ -125,7 +128,8 @@ class writer_lock {
   int say(std::string state) const {
     state.resize(record_bytes - 1, ' ');
     state += '\n';
-    const auto n = uninterrupted([&] { return ::pwrite(file_.fd(), state.data(), state.size(), 0); });
+    const auto n =
+        uninterrupted([&] { return ::pwrite(file_.fd(), state.data(), state.size(), 0); });
     return n == static_cast<ssize_t>(state.size()) ? 0 : n == -1 ? errno : ENOSPC;
   }
 

@@ -1,6 +1,7 @@
 // Files of the operating system: descriptors that close themselves, and its errors as ours.
 //
-// Purpose: the few calls around LMDB that this room makes itself, with EINTR and close-on-exec taken care of.
+// Purpose: the few calls around LMDB that this room makes itself, with EINTR and close-on-exec
+// taken care of.
 // Invariants: a `file` owns at most one descriptor.
 // Thread-safety: values.
 #pragma once
@@ -90,12 +91,12 @@ class file {
   }
 
   [[nodiscard]] std::uint64_t size() const noexcept {
-    struct stat info{};
+    struct stat info {};
     return ::fstat(fd_, &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
   }
 
-  /// Takes the whole file's lock if nobody has it. Of this open file alone: no other open of the same file, in this
-  /// process or another, may hold it.
+  /// Takes the whole file's lock if nobody has it. Of this open file alone: no other open of the
+  /// same file, in this process or another, may hold it.
   [[nodiscard]] bool try_lock() const noexcept {
     return uninterrupted([&] { return ::flock(fd_, LOCK_EX | LOCK_NB); }) == 0;
   }
@@ -104,7 +105,8 @@ class file {
   int fd_ = -1;
 };
 
-/// Flushes what was written to `fd` to the medium itself. fsync of Apple's systems stops at the drive's cache.
+/// Flushes what was written to `fd` to the medium itself. fsync of Apple's systems stops at the
+/// drive's cache.
 inline int flush_to_device(int fd) noexcept {
 #ifdef F_FULLFSYNC
   if (::fcntl(fd, F_FULLFSYNC) == 0) return 0;
@@ -129,7 +131,7 @@ inline result<> make_directories(const std::string& path) {
       continue;
     }
     const int number = errno;
-    struct stat info{};
+    struct stat info {};
     if (::stat(part.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) continue;
     return system_error(number == EEXIST ? ENOTDIR : number, "make directory", part);
   }

@@ -1,7 +1,7 @@
 // The parts of Boost.Asio that transports use.
 //
-// Purpose: one narrow set of includes. Asio sends with MSG_NOSIGNAL, or sets SO_NOSIGPIPE: a peer that is gone is an
-// error, never a SIGPIPE.
+// Purpose: one narrow set of includes. Asio sends with MSG_NOSIGNAL, or sets SO_NOSIGPIPE: a peer
+// that is gone is an error, never a SIGPIPE.
 // Thread-safety: nothing of ours is in here.
 #pragma once
 

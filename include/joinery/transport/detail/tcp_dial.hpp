@@ -1,7 +1,7 @@
 // tcp_dial: resolves a host and connects to it, within a time.
 //
-// Purpose: one attempt, with one outcome. An address in numbers is not resolved; for a name, Asio asks the system in a
-// thread of its own.
+// Purpose: one attempt, with one outcome. An address in numbers is not resolved; for a name, Asio
+// asks the system in a thread of its own.
 // Invariants: the handler is called exactly once, unless `cancel` came before.
 // Thread-safety: none; everything runs on the io_context's thread.
 #pragma once

@@ -1,0 +1,195 @@
+// exchange: the part of a session after the greeting.
+//
+// Purpose: takes in data and acknowledgements, sends what the peer lacks, and finds out when both
+// are in sync.
+// Invariants: acknowledgements and grants go before data, so that a peer which waits for them never
+// waits for all that; nothing is produced beyond the outbox's low-water mark.
+// Thread-safety: none; guarded by the session.
+#pragma once
+
+#include "joinery/codec/changeset.hpp"
+#include "joinery/sync/event.hpp"
+#include "joinery/sync/greeting.hpp"
+#include "joinery/sync/incoming.hpp"
+#include "joinery/sync/outgoing.hpp"
+#include "joinery/sync/receipts.hpp"
+#include "joinery/sync/verifier.hpp"
+
+namespace joinery::sync {
+
+template <endpoint E>
+class exchange {
+ public:
+  exchange(E& e, const session_options& options)
+      : endpoint_(e),
+        options_(options),
+        incoming_(options.window),
+        receipts_(options),
+        verifier_(options) {}
+
+  /// The greeting is over.
+  result<> begin(const hello& peer, const std::vector<history::head>& heads) {
+    if (peer.verify) verifier_.want();
+    chains_.promised();
+    return outgoing_.start(endpoint_, peer, heads, options_);
+  }
+
+  /// Takes any message but those of the greeting, `error` and `bye`.
+  result<> take(const codec::frame& f, event_queue& events) {
+    switch (const auto type = static_cast<message>(f.type)) {
+      case message::changes:
+      case message::part: return take_data(type, f, events);
+      case message::ack:
+        if (const auto m = read_ack(f.payload))
+          return outgoing_.acknowledge(endpoint_, *m, chains_);
+        return unreadable("ack");
+      case message::credit:
+        if (const auto amount = read_credit(f.payload)) return outgoing_.grant(*amount);
+        return unreadable("credit");
+      case message::caught_up:
+        if (!read_empty(f.payload)) return unreadable("caught_up");
+        if (std::exchange(peer_caught_up_, true)) return out_of_place(type, "twice");
+        return {};
+      case message::digest:
+        if (const auto m = read_digest(f.payload)) return verifier_.claim(*m), result<>{};
+        return unreadable("digest");
+      case message::ping:
+        if (!read_empty(f.payload)) return unreadable("ping");
+        return {};
+      default: return out_of_place(type, "after the greeting");
+    }
+  }
+
+  /// Puts into the outbox what there is to say, as far as it has room.
+  result<> produce(std::uint64_t now, outbox& out, event_queue& events) {
+    if (auto told = acknowledge(now, out); !told) return told;
+    if (const auto amount = incoming_.grant(); amount > 0)
+      out.put(message::credit, encode_credit(amount));
+    while (out.size() < options_.low_water) {
+      const auto sent = outgoing_.send(endpoint_, out);
+      if (!sent) return sent.error();
+      if (!*sent) break;
+    }
+    if (!said_caught_up_ && outgoing_.at_end(endpoint_)) {
+      out.put(message::caught_up);
+      said_caught_up_ = true;
+    }
+    return settle(now, out, events);
+  }
+
+  /// The last word on what came just before the peer's bye.
+  result<> conclude(std::uint64_t now, outbox& out, event_queue& events) {
+    if (auto told = acknowledge(now, out); !told) return told;
+    return settle(now, out, events);
+  }
+
+  /// When `produce` should be called again, whatever happens; nothing when only an event can help.
+  [[nodiscard]] std::optional<std::uint64_t> next_wake(std::uint64_t now) const {
+    std::optional<std::uint64_t> first;
+    const auto consider = [&](std::uint64_t at) { first = std::min(first.value_or(at), at); };
+    if (outgoing_.more()) consider(now);
+    if (receipts_.waiting()) consider(now + options_.durable_poll_ms);
+    if (settled_) {
+      if (const auto at = verifier_.next(endpoint_)) consider(*at);
+      if (!announced_) consider(*first_settled_ + options_.verify_patience_ms);
+    }
+    return first;
+  }
+
+  [[nodiscard]] lineage<E>& chains() noexcept { return chains_; }
+  /// Whether each side has sent what the other lacked at first.
+  [[nodiscard]] bool live() const noexcept { return said_caught_up_ && peer_caught_up_; }
+  /// Whether each side has all that the other has, durably.
+  [[nodiscard]] bool in_sync() const noexcept { return settled_; }
+  /// Whether the program was told so.
+  [[nodiscard]] bool announced() const noexcept { return settled_ && announced_; }
+  [[nodiscard]] std::uint64_t sent() const noexcept { return outgoing_.sent(); }
+  [[nodiscard]] std::uint64_t received() const noexcept { return receipts_.received(); }
+
+ private:
+  result<> take_data(message type, const codec::frame& f, event_queue& events) {
+    if (auto charged = incoming_.charge(f.wire); !charged) return charged;
+    if (type == message::part) {
+      const auto piece = read_part(f.payload);
+      if (!piece) return unreadable("part");
+      const auto whole = incoming_.add(*piece);
+      if (!whole) return whole.error();
+      if (!*whole) return {};
+      const bytes_view one = **whole;
+      return ingest({&one, 1}, events);
+    }
+    if (incoming_.assembling()) return out_of_place(type, "within a changeset");
+    const auto changesets = read_changes(f.payload);
+    return changesets ? ingest(*changesets, events) : unreadable("changes");
+  }
+
+  result<> ingest(std::span<const bytes_view> changesets, event_queue& events) {
+    // Whose they are stands in the changesets themselves: a relay has no label to get wrong.
+    std::vector<history::head> names;
+    for (const auto data : changesets) {
+      const auto name = codec::peek_dot(data);
+      if (!name || name->second == 0) return unreadable("changes");
+      names.push_back({name->first, name->second, {}});
+      if (name->first == endpoint_.self() && name->second > lineage<E>::own_seq(endpoint_))
+        return lineage<E>::outlived(names.back());
+    }
+    const auto report = endpoint_.ingest(changesets);
+    if (!report) return report.error();
+    for (const auto& name : names) {
+      if (auto learnt = outgoing_.learn(name.origin, name.seq); !learnt) return learnt;
+      receipts_.note(name.origin, name.seq);
+    }
+    receipts_.note(*report);
+    event e{event_kind::received};
+    e.report = *report;
+    events.push(std::move(e));
+    return {};
+  }
+
+  result<> acknowledge(std::uint64_t now, outbox& out) {
+    return receipts_.send(endpoint_, chains_, now, out);
+  }
+
+  /// In sync? Compares the states, and tells the program.
+  result<> settle(std::uint64_t now, outbox& out, event_queue& events) {
+    if (peer_caught_up_ && receipts_.settled() && receipts_.held() == 0)
+      if (auto kept = chains_.kept(endpoint_); !kept) return kept;
+    const bool before = settled_;
+    settled_ = live() && outgoing_.settled(endpoint_) &&
+               receipts_.settled() && !incoming_.assembling();
+    if (settled_ && !before) announced_ = false;
+    if (settled_ && !first_settled_) first_settled_ = now;
+    const auto certificate = verifier_.step(endpoint_, settled_, now, out);
+    if (!certificate) return certificate.error();
+    const bool held = receipts_.held() + outgoing_.held() > 0;
+    const bool patient = verifier_.wanted() && !verifier_.certified_once() && !held &&
+                         now < first_settled_.value_or(0) + options_.verify_patience_ms;
+    if (*certificate || (settled_ && !announced_ && !patient)) announce(*certificate, events);
+    return {};
+  }
+
+  void announce(const std::optional<crypto::digest>& certificate, event_queue& events) {
+    announced_ = true;
+    event e{event_kind::in_sync};
+    e.digest = certificate;
+    e.held_here = receipts_.held();
+    e.held_there = outgoing_.held();
+    events.push(std::move(e));
+  }
+
+  E& endpoint_;
+  const session_options& options_;
+  lineage<E> chains_;
+  incoming incoming_;
+  outgoing<E> outgoing_;
+  receipts<E> receipts_;
+  verifier<E> verifier_;
+
+  bool said_caught_up_ = false;  ///< we have sent all that was there
+  bool peer_caught_up_ = false;
+  bool settled_ = false;
+  bool announced_ = false;  ///< this time of being in sync was told to the program
+  std::optional<std::uint64_t> first_settled_;
+};
+
+}  // namespace joinery::sync
