@@ -155,8 +155,8 @@ class exchange {
     if (peer_caught_up_ && receipts_.settled() && receipts_.held() == 0)
       if (auto kept = chains_.kept(endpoint_); !kept) return kept;
     const bool before = settled_;
-    settled_ = live() && outgoing_.settled(endpoint_) &&
-               receipts_.settled() && !incoming_.assembling();
+    settled_ =
+        live() && outgoing_.settled(endpoint_) && receipts_.settled() && !incoming_.assembling();
     if (settled_ && !before) announced_ = false;
     if (settled_ && !first_settled_) first_settled_ = now;
     const auto certificate = verifier_.step(endpoint_, settled_, now, out);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "joinery/codec/descriptor.hpp"
+#include "joinery/sync/hello.hpp"
 #include "joinery/sync/lineage.hpp"
 #include "joinery/sync/outbox.hpp"
 

@@ -18,10 +18,6 @@
 
 namespace joinery::sync {
 
-inline constexpr std::uint64_t protocol_version = 1;
-inline constexpr std::uint64_t oldest_protocol_version = 1;
-inline constexpr std::string_view protocol_magic = "joinery";
-
 /// The type byte of a frame.
 enum class message : std::uint8_t {
   hello = 1,
@@ -36,19 +32,6 @@ enum class message : std::uint8_t {
   error = 10,
   bye = 11,
   ping = 12,
-};
-
-struct hello {
-  std::uint64_t version = protocol_version;
-  std::uint64_t oldest = oldest_protocol_version;  ///< the oldest version that the sender speaks
-  space_id space;
-  replica_id replica;
-  std::uint64_t fingerprint = 0;  ///< of the schema
-  std::uint64_t head_count = 0;   ///< how many heads follow
-  std::uint64_t max_frame = 0;
-  std::uint64_t credit = 0;
-  std::uint64_t idle_ms = 0;  ///< the sender gives up after this long without a byte; 0: never
-  bool verify = false;
 };
 
 /// A piece of a changeset that is too large for one frame.
@@ -108,53 +91,6 @@ std::optional<T> whole(const codec::pack_reader& in, T value) {
 }
 
 }  // namespace detail
-
-inline bytes encode(const hello& m) {
-  bytes out;
-  codec::pack_writer w{out};
-  w.array(11);
-  w.text(protocol_magic);
-  w.u64(m.version);
-  w.u64(m.oldest);
-  w.binary(m.space.view());
-  w.binary(m.replica.view());
-  w.u64(m.fingerprint);
-  w.u64(m.head_count);
-  w.u64(m.max_frame);
-  w.u64(m.credit);
-  w.u64(m.idle_ms);
-  w.boolean(m.verify);
-  return out;
-}
-
-/// Of a hello of another version only the two versions are read, unless the sender speaks ours as
-/// well.
-inline std::optional<hello> read_hello(bytes_view payload) {
-  codec::pack_reader in{payload};
-  hello m;
-  const auto items = in.array();
-  if (in.text() != protocol_magic) in.fail();
-  m.version = in.u64();
-  m.oldest = in.u64();
-  if (!in.ok() || m.oldest > m.version || m.oldest == 0) return std::nullopt;
-  if (m.oldest > protocol_version || m.version < oldest_protocol_version) return m;
-  const auto space = space_id::from_bytes(in.binary());
-  const auto replica = replica_id::from_bytes(in.binary());
-  m.fingerprint = in.u64();
-  m.head_count = in.u64_up_to(max_origins);
-  m.max_frame = in.u64();
-  m.credit = in.u64_up_to(max_window);
-  m.idle_ms = in.u64();
-  m.verify = in.boolean();
-  if (!in.ok() || !space || !replica || replica->is_none()) return std::nullopt;
-  if (m.max_frame < min_frame_limit || m.credit < min_window) return std::nullopt;
-  // A newer peer may say more than we understand.
-  const bool whole = m.version > protocol_version ? items >= 11 : items == 11 && in.finished();
-  if (!whole) return std::nullopt;
-  m.space = *space;
-  m.replica = *replica;
-  return m;
-}
 
 inline bytes encode_heads(std::span<const history::head> heads) {
   bytes out;

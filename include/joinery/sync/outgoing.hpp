@@ -8,6 +8,7 @@
 // Thread-safety: none; guarded by the session.
 #pragma once
 
+#include "joinery/sync/hello.hpp"
 #include "joinery/sync/lineage.hpp"
 #include "joinery/sync/outbox.hpp"
 

@@ -35,14 +35,7 @@ class session {
   result<> receive(bytes_view data, std::uint64_t now_ms) {
     timers_.advance(now_ms);
     if (!data.empty()) timers_.heard();
-    receiving_ = true;
-    while (!ended()) {
-      const auto frame = reader_.next(data);
-      if (!frame) fail(frame.error());
-      if (!frame || !*frame) break;
-      if (auto taken = take(**frame); !taken) fail(taken.error());
-    }
-    receiving_ = false;
+    take_frames(data);
     produce();
     if (failure_) return *failure_;
     return {};
@@ -68,7 +61,8 @@ class session {
     if (ended()) return std::nullopt;
     auto first = timers_.next();
     if (said_bye_ || outbox_.size() >= options_.low_water) return first;
-    if (const auto at = exchange_.next_wake(timers_.now())) first = std::min(first.value_or(*at), *at);
+    if (const auto at = exchange_.next_wake(timers_.now()))
+      first = std::min(first.value_or(*at), *at);
     return first;
   }
 
@@ -115,6 +109,20 @@ class session {
   [[nodiscard]] std::uint64_t received() const noexcept { return exchange_.received(); }
 
  private:
+  void take_frames(bytes_view data) {
+    receiving_ = true;
+    const struct leave {
+      bool& flag;
+      ~leave() { flag = false; }
+    } guard{receiving_};
+    while (!ended()) {
+      const auto frame = reader_.next(data);
+      if (!frame) fail(frame.error());
+      if (!frame || !*frame) break;
+      if (auto taken = take(**frame); !taken) fail(taken.error());
+    }
+  }
+
   result<> take(const codec::frame& f) {
     const auto type = static_cast<message>(f.type);
     if (type == message::error) return refused(read_refusal(f.payload));
@@ -195,8 +203,8 @@ class session {
 
   session_state state_ = session_state::greeting;
   std::optional<error> failure_;
-  bool by_peer_ = false;         ///< the peer found the failure
-  bool receiving_ = false;       ///< guards against calls from within the endpoint
+  bool by_peer_ = false;    ///< the peer found the failure
+  bool receiving_ = false;  ///< guards against calls from within the endpoint
   bool said_bye_ = false;
 };
 
