@@ -41,8 +41,9 @@ std::string key_of(std::uint32_t record) {
 constexpr std::string_view field_names[] = {"name", "city", "club", "notes", "age", "weight"};
 
 codec::changeset_writer::op set_op(std::uint32_t field, const bench::fitness_value& v) {
-  return {cell_action::update, 1, field_names[field], crdt::kind::lww,
-          field < 4 ? crdt::lww<std::string>::set(v.text) : crdt::lww<std::uint32_t>::set(v.number)};
+  return {
+      cell_action::update, 1, field_names[field], crdt::kind::lww,
+      field < 4 ? crdt::lww<std::string>::set(v.text) : crdt::lww<std::uint32_t>::set(v.number)};
 }
 codec::changeset_writer::op tag_op(std::uint32_t tag, bool insert) {
   using tags = crdt::or_set<std::uint32_t>;
@@ -139,8 +140,9 @@ std::size_t count_tags(engine_t& e) {
   std::size_t n = 0;
   e.for_each("athletes", {}, [&](bytes_view, bytes_view packed) {
      const auto name = e.names().find("tags");
-     n += crdt::or_set<std::uint32_t, bytes_view>{
-         state::field_state(crdt::read_cell(packed).value, {*name, crdt::kind::or_set})}.size();
+     n += crdt::or_set<std::uint32_t, bytes_view>{state::field_state(crdt::read_cell(packed).value,
+                                                                     {*name, crdt::kind::or_set})}
+              .size();
      return true;
    }).value();
   return n;

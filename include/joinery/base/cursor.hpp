@@ -36,8 +36,8 @@ class byte_reader {
     for (unsigned shift = 0; shift < 64; shift += 7) {
       if (at_ == data_.size()) break;
       const auto byte = static_cast<std::uint8_t>(data_[at_++]);
-      if (shift == 63 && byte > 1) break;          // above 64 bits
-      if (shift > 0 && byte == 0) break;           // not the shortest form
+      if (shift == 63 && byte > 1) break;  // above 64 bits
+      if (shift > 0 && byte == 0) break;   // not the shortest form
       value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
       if (byte < 0x80) return value;
     }

@@ -16,29 +16,29 @@ namespace joinery {
 /// What kind of thing went wrong. Values are stable: they may be logged and compared across
 /// versions.
 enum class errc {
-  invalid_argument = 1,   ///< a parameter is outside its documented range
-  not_found = 2,          ///< the record, file or entry does not exist
-  dead_record = 3,        ///< an update of a record that was deleted or never created
-  overflow = 4,           ///< a counter's total would leave 64 bits
-  type_mismatch = 5,      ///< a stored value is of another type than the program reads
-  too_large = 6,          ///< a key, value, changeset or frame is above its documented limit
-  malformed = 10,         ///< bytes that are not what their format says
-  unsupported = 11,       ///< a format or protocol version that this program does not know
-  checksum = 12,          ///< bytes whose checksum does not fit: damaged or misplaced
-  gap = 20,               ///< a changeset arrived whose predecessors did not
-  wrong_space = 21,       ///< a store or peer of another space
-  fork = 22,              ///< two different changesets under one dot, or a replica older than its peers know it
-  flooded = 23,           ///< a peer sent more than may be held or has been granted
-  schema_conflict = 24,   ///< two programs give one field different kinds or types
-  diverged = 25,          ///< equal versions with different canonical states
-  clock_drift = 26,       ///< a stamp too far ahead of this device's clock
-  protocol = 27,          ///< a message that the session's state does not allow
-  io = 40,                ///< the operating system or LMDB refused; the text says which call
-  full = 41,              ///< no space left on the device
-  locked = 42,            ///< the store is open elsewhere
-  read_only = 43,         ///< a write to something opened for reading
-  poisoned = 44,          ///< an earlier sync failed or the process forked: reopen the store
-  closed = 45,            ///< used after close, or after the connection ended
+  invalid_argument = 1,  ///< a parameter is outside its documented range
+  not_found = 2,         ///< the record, file or entry does not exist
+  dead_record = 3,       ///< an update of a record that was deleted or never created
+  overflow = 4,          ///< a counter's total would leave 64 bits
+  type_mismatch = 5,     ///< a stored value is of another type than the program reads
+  too_large = 6,         ///< a key, value, changeset or frame is above its documented limit
+  malformed = 10,        ///< bytes that are not what their format says
+  unsupported = 11,      ///< a format or protocol version that this program does not know
+  checksum = 12,         ///< bytes whose checksum does not fit: damaged or misplaced
+  gap = 20,              ///< a changeset arrived whose predecessors did not
+  wrong_space = 21,      ///< a store or peer of another space
+  fork = 22,  ///< two different changesets under one dot, or a replica older than its peers know it
+  flooded = 23,          ///< a peer sent more than may be held or has been granted
+  schema_conflict = 24,  ///< two programs give one field different kinds or types
+  diverged = 25,         ///< equal versions with different canonical states
+  clock_drift = 26,      ///< a stamp too far ahead of this device's clock
+  protocol = 27,         ///< a message that the session's state does not allow
+  io = 40,               ///< the operating system or LMDB refused; the text says which call
+  full = 41,             ///< no space left on the device
+  locked = 42,           ///< the store is open elsewhere
+  read_only = 43,        ///< a write to something opened for reading
+  poisoned = 44,         ///< an earlier sync failed or the process forked: reopen the store
+  closed = 45,           ///< used after close, or after the connection ended
 };
 
 /// The name of `code`, as it is written in logs and documents.

@@ -51,7 +51,7 @@ struct changeset {
   std::vector<seen_increase> seen;  ///< ascending by replica, without the origin itself
   std::vector<bytes_view> names;
   std::vector<changed_record> records;  ///< ascending by table name and key
-  std::vector<record_op> ops;  ///< grouped by record, in the order in which they were made
+  std::vector<record_op> ops;           ///< grouped by record, in the order in which they were made
 };
 
 /// Collects a transaction's operations and writes the changeset.
@@ -133,8 +133,7 @@ namespace detail {
 inline void read_ops(pack_reader& in, changeset& c) {
   const auto record = static_cast<std::uint32_t>(c.records.size());
   in.array_of(3);
-  c.records.push_back(
-      {static_cast<std::uint32_t>(in.u64_up_to(c.names.size() - 1)), in.binary()});
+  c.records.push_back({static_cast<std::uint32_t>(in.u64_up_to(c.names.size() - 1)), in.binary()});
   const auto key_size = c.records.back().key.size();
   if (key_size == 0 || key_size > max_key) in.fail();
   // Each record once: its operations are applied together or, in a replay that has them already,

@@ -14,10 +14,10 @@
 
 #include "joinery/base/cursor.hpp"
 
-#include <msgpack/pack.hpp>
-#include <msgpack/unpack.hpp>
-#include <msgpack/parse.hpp>
 #include <msgpack/null_visitor.hpp>
+#include <msgpack/pack.hpp>
+#include <msgpack/parse.hpp>
+#include <msgpack/unpack.hpp>
 
 namespace joinery::codec {
 
@@ -53,7 +53,8 @@ class pack_reader {
   explicit pack_reader(bytes_view data) : data_(data) {
     collector each{*this, data};
     std::size_t at = 0;
-    ok_ = data.size() <= 0xFFFFFFFF && msgpack::parse(data.data(), data.size(), at, each) && at == data.size();
+    ok_ = data.size() <= 0xFFFFFFFF && msgpack::parse(data.data(), data.size(), at, each) &&
+          at == data.size();
     if (!ok_) types_.clear();
   }
 
@@ -107,7 +108,9 @@ class pack_reader {
       return true;
     }
     bool add(type t, const char* data, std::uint32_t size) {
-      return add(t, static_cast<std::uint64_t>(data - all.data()) << 32 | size);
+      // An empty one may be given as a pointer to elsewhere.
+      const auto at = size == 0 ? 0 : static_cast<std::uint64_t>(data - all.data());
+      return add(t, at << 32 | size);
     }
     bool visit_nil() { return false; }
     bool visit_boolean(bool v) { return add(type::boolean, v ? 1 : 0); }

@@ -30,8 +30,8 @@ inline std::optional<bytes> coalesce(shape type, bytes_view older, bytes_view ne
   switch (type.outer()) {
     case kind::pn_counter:
     case kind::g_counter: {
-      const auto sum = detail::clamp(detail::wide{byte_reader{older}.zigzag()} +
-                                     byte_reader{newer}.zigzag());
+      const auto sum =
+          detail::clamp(detail::wide{byte_reader{older}.zigzag()} + byte_reader{newer}.zigzag());
       if (sum.clamped) return std::nullopt;
       bytes out;
       byte_writer{out}.zigzag(sum.value);
@@ -46,11 +46,11 @@ inline std::optional<bytes> coalesce(shape type, bytes_view older, bytes_view ne
       const auto key = a.block();
       b.block();
       const auto incarnation = a.varint();
-      const bool both_update =
-          incarnation == b.varint() && a.u8() == static_cast<std::uint8_t>(cell_action::update) &&
-          b.u8() == static_cast<std::uint8_t>(cell_action::update);
-      if (!both_update || coalescing_key(type.inner(), a.rest()) !=
-                              coalescing_key(type.inner(), b.rest()))
+      const bool both_update = incarnation == b.varint() &&
+                               a.u8() == static_cast<std::uint8_t>(cell_action::update) &&
+                               b.u8() == static_cast<std::uint8_t>(cell_action::update);
+      if (!both_update ||
+          coalescing_key(type.inner(), a.rest()) != coalescing_key(type.inner(), b.rest()))
         return std::nullopt;
       const auto inner = coalesce(type.inner(), a.rest(), b.rest());
       if (!inner) return std::nullopt;

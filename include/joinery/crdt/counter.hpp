@@ -117,8 +117,7 @@ struct counter_rules {
     byte_reader in{state};
     while (!in.at_end()) parts.push_back(read_part(in));
     for (auto& p : parts) p.at.replica = map[p.at.replica];
-    std::sort(parts.begin(), parts.end(),
-              [](const auto& x, const auto& y) { return x.at < y.at; });
+    std::sort(parts.begin(), parts.end(), [](const auto& x, const auto& y) { return x.at < y.at; });
     bytes out;
     byte_writer w{out};
     for (const auto& p : parts) write_part(w, p);

@@ -9,9 +9,9 @@
 
 #include "joinery/crdt/counter.hpp"
 #include "joinery/crdt/detail/cell.hpp"
+#include "joinery/crdt/detail/register_rules.hpp"
 #include "joinery/crdt/extremum.hpp"
 #include "joinery/crdt/flag.hpp"
-#include "joinery/crdt/detail/register_rules.hpp"
 #include "joinery/crdt/or_set.hpp"
 #include "joinery/crdt/tally.hpp"
 
@@ -53,8 +53,7 @@ inline bool valid_delta(shape type, bytes_view delta) {
     return detail::with_rules(type.outer(), [&](auto r) { return r.valid_delta(delta); });
   byte_reader in{delta};
   const auto key = in.block();
-  return in.ok() && !key.empty() &&
-         detail::valid_cell_delta(in.rest(), [&](bytes_view inner) {
+  return in.ok() && !key.empty() && detail::valid_cell_delta(in.rest(), [&](bytes_view inner) {
            return valid_delta(type.inner(), inner);
          });
 }

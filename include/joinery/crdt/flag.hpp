@@ -30,9 +30,7 @@ struct flag_rules {
                     const version& seen_by_b) {
     return join_dots(a, seen_by_a, b, seen_by_b);
   }
-  static bytes reindex(bytes_view state, const reindexing& map) {
-    return reindex_dots(state, map);
-  }
+  static bytes reindex(bytes_view state, const reindexing& map) { return reindex_dots(state, map); }
 };
 
 }  // namespace detail

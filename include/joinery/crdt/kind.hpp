@@ -27,8 +27,9 @@ enum class kind : std::uint8_t {
 };
 
 constexpr std::string_view name_of(kind k) noexcept {
-  constexpr std::string_view names[] = {"?",     "lww",    "mv",     "or_set", "pn_counter", "g_counter",
-                                        "tally", "max_of", "min_of", "flag",   "map"};
+  constexpr std::string_view names[] = {"?",          "lww",       "mv",    "or_set",
+                                        "pn_counter", "g_counter", "tally", "max_of",
+                                        "min_of",     "flag",      "map"};
   const auto at = static_cast<std::size_t>(k);
   return at < std::size(names) ? names[at] : names[0];
 }

@@ -29,15 +29,14 @@ struct or_set_rules {
   static splice apply(bytes_view state, bytes_view delta, const stamp& by) {
     const auto element = delta.substr(1);
     const auto place = find_entry(state, element);
-    return put_entry(place, element,
-                     delta[0] != 0 ? touched_dots(place.payload, by)
-                                   : unseen_dots(place.payload, by.context));
+    return put_entry(
+        place, element,
+        delta[0] != 0 ? touched_dots(place.payload, by) : unseen_dots(place.payload, by.context));
   }
   static bytes join(bytes_view a, const version& seen_by_a, bytes_view b,
                     const version& seen_by_b) {
-    return join_entries(a, b, [&](bytes_view x, bytes_view y) {
-      return join_dots(x, seen_by_a, y, seen_by_b);
-    });
+    return join_entries(
+        a, b, [&](bytes_view x, bytes_view y) { return join_dots(x, seen_by_a, y, seen_by_b); });
   }
   static bytes reindex(bytes_view state, const reindexing& map) {
     return map_entries(state, [&](bytes_view dots) { return reindex_dots(dots, map); });

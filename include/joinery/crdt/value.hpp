@@ -13,8 +13,8 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
-#include <concepts>
 #include <cmath>
+#include <concepts>
 #include <limits>
 #include <optional>
 #include <tuple>
@@ -175,7 +175,8 @@ struct value_traits<double> {
   static constexpr std::string_view name = "double";
   static void write(byte_writer& out, double value) {
     if (std::isnan(value))
-      throw failure({errc::invalid_argument, "NaN is not a value", "", "store an absent value instead"});
+      throw failure(
+          {errc::invalid_argument, "NaN is not a value", "", "store an absent value instead"});
     auto bits = std::bit_cast<std::uint64_t>(value == 0.0 ? 0.0 : value);
     bits = bits >> 63 ? ~bits : bits | std::uint64_t{1} << 63;
     out.u8(detail::tag_double);
@@ -288,8 +289,10 @@ struct value_traits<std::optional<T>> {
                 "joinery: an optional of an optional cannot tell its two absences apart");
   static constexpr std::string_view name = value_traits<T>::name;
   static void write(byte_writer& out, const std::optional<T>& v) {
-    if (v) value_traits<T>::write(out, *v);
-    else out.u8(detail::tag_null);
+    if (v)
+      value_traits<T>::write(out, *v);
+    else
+      out.u8(detail::tag_null);
   }
   static std::optional<T> read(byte_reader& in) {
     if (!in.at_end() && in.rest().front() == '\0') return in.u8(), std::nullopt;

@@ -39,8 +39,8 @@ class hasher {
   hasher() noexcept { crypto_generichash_blake2b_init(&state_, nullptr, 0, 32); }
 
   hasher& add(bytes_view data) noexcept {
-    crypto_generichash_blake2b_update(
-        &state_, reinterpret_cast<const unsigned char*>(data.data()), data.size());
+    crypto_generichash_blake2b_update(&state_, reinterpret_cast<const unsigned char*>(data.data()),
+                                      data.size());
     return *this;
   }
   [[nodiscard]] digest finish() noexcept {

@@ -11,7 +11,7 @@
 #include "joinery/causal/dot.hpp"
 #include "joinery/codec/checksum.hpp"
 #include "joinery/history/head.hpp"
-#include "joinery/history/storage.hpp"
+#include "joinery/history/storage_rules.hpp"
 
 namespace joinery::history {
 
@@ -53,9 +53,8 @@ void put_sealed(W& to, area where, bytes_view key, bytes_view content) {
 inline result<bytes_view> open_sealed(area where, bytes_view key, bytes_view value) {
   if (const auto content = codec::unsealed(static_cast<std::uint8_t>(where), key, value))
     return *content;
-  constexpr std::string_view names[] = {"meta", "roster", "names", "log", "dots", "records", "held"};
   return error{errc::checksum, "a stored entry is damaged",
-               std::string{names[static_cast<std::size_t>(where)]} + " entry 0x" + to_hex(key),
+               std::string{name_of(where)} + " entry 0x" + to_hex(key),
                "restore the store from a backup, or sync into a new one"};
 }
 

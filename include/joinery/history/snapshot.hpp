@@ -36,7 +36,8 @@ inline result<snapshot_mark> read_mark(bytes_view content) {
   mark.time = in.fixed64();
   mark.origins = read_origins(in);
   if (!in.finished())
-    return error{errc::malformed, "the snapshot's mark is not readable", "meta", "restore the store"};
+    return error{errc::malformed, "the snapshot's mark is not readable", "meta",
+                 "restore the store"};
   return mark;
 }
 

@@ -20,15 +20,20 @@ namespace joinery::history {
 
 /// A separate key space within one storage.
 enum class area : std::uint8_t {
-  meta,     ///< format, identity, snapshot position
-  roster,   ///< replica index → replica id
-  names,    ///< name index → table or field name
-  log,      ///< log position → changeset
-  dots,     ///< (replica index, seq) → log position and head digest
-  records,  ///< (table, key) → packed record: the snapshot
-  held,     ///< changesets that wait for their predecessors or their time
+  meta,        ///< format, identity, snapshot position
+  roster,      ///< replica index → replica id
+  names,       ///< name index → table or field name
+  log,         ///< log position → changeset
+  dots,        ///< (replica index, seq) → log position and head digest
+  records,     ///< (table, key) → packed record: the snapshot
+  held,        ///< changesets that wait for their predecessors or their time
+  staged,      ///< a snapshot that is being received, and records of it not joined yet
+  evidence,    ///< changesets whose dot the log has for another one
+  indexes,     ///< (index, value, key) → nothing: secondary indexes of `records`
+  quarantine,  ///< entries that were found damaged
+  local,       ///< (table, key) → packed record, of tables that never leave the device
 };
-inline constexpr std::size_t area_count = 7;
+inline constexpr std::size_t area_count = 12;
 
 /// When a commit counts as done.
 enum class durability : std::uint8_t {
@@ -72,7 +77,9 @@ template <class S>
 concept storage = std::movable<S> && requires(S& s, detail::probe_body body) {
   { s.write(body) } -> std::same_as<result<>>;
   { s.read(body) } -> std::same_as<result<>>;
-  { s.sync() } -> std::same_as<result<>>;  ///< everything written so far is on the device afterwards
+  {
+    s.sync()
+    } -> std::same_as<result<>>;  ///< everything written so far is on the device afterwards
   { s.mode() } -> std::same_as<durability>;
   { s.read_only() } -> std::same_as<bool>;
 };

@@ -26,6 +26,11 @@ constexpr std::string_view name_of(area a) noexcept {
     case area::dots: return "dots";
     case area::records: return "records";
     case area::held: return "held";
+    case area::staged: return "staged";
+    case area::evidence: return "evidence";
+    case area::indexes: return "indexes";
+    case area::quarantine: return "quarantine";
+    case area::local: return "local";
   }
   return "unknown";
 }

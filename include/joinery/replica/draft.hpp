@@ -49,8 +49,8 @@ class draft final : public schema::record_access {
     if (!alive_) {
       ++incarnation_;
       if (incarnation_ > codec::max_incarnation)
-        throw failure({errc::overflow, "a record was re-created too often", where(),
-                       "use another key"});
+        throw failure(
+            {errc::overflow, "a record was re-created too often", where(), "use another key"});
       fresh_ = true;
       alive_ = true;
       start_over();
@@ -64,7 +64,10 @@ class draft final : public schema::record_access {
     alive_ = false;
     ops_.push_back({rule_ == schema::delete_rule::delete_wins ? crdt::cell_action::erase_final
                                                               : crdt::cell_action::erase,
-                    incarnation_, {}, {}, {}});
+                    incarnation_,
+                    {},
+                    {},
+                    {}});
     start_over();
     return true;
   }
@@ -127,8 +130,7 @@ class draft final : public schema::record_access {
     if (fresh_ || !alive_) return {};
     const auto name = from_.names().find(field);
     if (!name) return {};
-    return state::field_state(crdt::read_cell(from_.committed(table_, key_)).value,
-                              {*name, type});
+    return state::field_state(crdt::read_cell(from_.committed(table_, key_)).value, {*name, type});
   }
 
   draft_source& from_;

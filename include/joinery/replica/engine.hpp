@@ -276,8 +276,8 @@ class engine {
       auto place = history::find_changeset(view, at);
       if (!place) return place.error();
       if (!*place) return {};
-      auto logged = history::get_sealed(view, history::area::log,
-                                        history::position_key((*place)->position));
+      auto logged =
+          history::get_sealed(view, history::area::log, history::position_key((*place)->position));
       if (!logged) return logged.error();
       if (!*logged || **logged == data) return {};
       return detail::intake::forked({state_.replicas[at.replica], at.seq});
@@ -295,8 +295,7 @@ class engine {
 
   result<ingest_report> take_all(std::span<const bytes_view> changesets, bool own) {
     detail::intake batch{
-        state_, held_,
-        {own, latest_ms(), options_.max_held_bytes, options_.max_held_changesets}};
+        state_, held_, {own, latest_ms(), options_.max_held_bytes, options_.max_held_changesets}};
     for (const auto data : changesets)
       if (auto done = batch.take(data, [&](auto at, auto d) { return same_as_logged(at, d); });
           !done)
@@ -321,12 +320,12 @@ class engine {
       for (const auto& a : batch.accepted) {
         history::append_changeset(writer, a->at, a->place, a->data);
         if (a->was_held)
-          writer.erase(history::area::held, detail::held_changesets::storage_key(
-                                                {a->parsed.origin, a->parsed.seq}));
+          writer.erase(history::area::held,
+                       detail::held_changesets::storage_key({a->parsed.origin, a->parsed.seq}));
       }
       for (const auto& [name, data] : batch.to_hold)
-        history::put_sealed(writer, history::area::held,
-                            detail::held_changesets::storage_key(name), data);
+        history::put_sealed(writer, history::area::held, detail::held_changesets::storage_key(name),
+                            data);
       for (const auto& name : batch.to_drop)
         writer.erase(history::area::held, detail::held_changesets::storage_key(name));
       return {};
@@ -354,8 +353,7 @@ class engine {
     // write keeps up with small ones; after large ones as many follow as it takes, or memory and
     // the tail of the log would grow without end.
     if (snapshots_.due(state_, options_))
-      while (snapshots_.step(storage_, state_, options_) && snapshots_.behind(state_, options_)) {
-      }
+      while (snapshots_.step(storage_, state_, options_) && snapshots_.behind(state_, options_)) {}
     state_.records.shrink(options_.cache_bytes);
     if (storage_.mode() == history::durability::interval && sync_is_due())
       static_cast<void>(flush());

@@ -23,7 +23,7 @@ struct accepted_changeset {
   codec::changeset parsed;  ///< views into `data`
   causal::dot at;
   history::log_place place;
-  bool was_held = false;    ///< and stands among the held ones in the storage
+  bool was_held = false;  ///< and stands among the held ones in the storage
 };
 
 /// Whose changesets are taken in, and how much may wait.

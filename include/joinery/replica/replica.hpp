@@ -96,9 +96,9 @@ class replica {
 
   template <class Record>
   row<Record> make_row(bytes_view key, bytes_view packed) {
-    return row<Record>{std::make_unique<detail::row_access>(
-        Schema::template find<Record>::name, bytes{key}, bytes{packed}, engine_->names(),
-        engine_->replicas())};
+    return row<Record>{std::make_unique<detail::row_access>(Schema::template find<Record>::name,
+                                                            bytes{key}, bytes{packed},
+                                                            engine_->names(), engine_->replicas())};
   }
 
   std::unique_ptr<engine_type> engine_;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "joinery/codec/changeset.hpp"
+#include "joinery/history/head.hpp"
 #include "joinery/history/origins.hpp"
 #include "joinery/state/working_set.hpp"
 

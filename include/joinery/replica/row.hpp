@@ -20,7 +20,10 @@ class row_access final : public schema::record_access {
  public:
   row_access(std::string_view table, bytes key, bytes packed, const state::name_table& names,
              const causal::roster& replicas)
-      : table_(table), key_(std::move(key)), packed_(std::move(packed)), names_(names),
+      : table_(table),
+        key_(std::move(key)),
+        packed_(std::move(packed)),
+        names_(names),
         replicas_(replicas) {}
 
   [[nodiscard]] bytes_view key() const noexcept { return key_; }

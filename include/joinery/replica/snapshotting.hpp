@@ -53,12 +53,11 @@ class snapshotting {
     auto stored = storage.write([&](auto& writer) -> result<> {
       std::size_t size = 0;
       for (end = done_; end < todo_.size(); ++end) {
-        const bool full = end - done_ >= limits.snapshot_step_records ||
-                          size >= limits.snapshot_step_bytes;
+        const bool full =
+            end - done_ >= limits.snapshot_step_records || size >= limits.snapshot_step_bytes;
         if (full && end > done_) break;
         const auto* slot = state.records.find(todo_[end].table, todo_[end].key);
-        history::put_record(writer, todo_[end].table, todo_[end].key, slot->position,
-                            slot->packed);
+        history::put_record(writer, todo_[end].table, todo_[end].key, slot->position, slot->packed);
         size += slot->packed.size();
       }
       if (end == todo_.size())

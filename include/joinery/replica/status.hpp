@@ -15,14 +15,14 @@ namespace joinery {
 struct replica_status {
   space_id space;
   replica_id self;
-  std::uint64_t changesets = 0;      ///< in the log
-  std::uint64_t durable = 0;         ///< of these, synced to the device
-  std::uint64_t snapshot = 0;        ///< log position that the last snapshot covers
-  std::size_t replicas = 0;          ///< that have written to the space
-  std::size_t held = 0;              ///< changesets that wait for predecessors or their time
+  std::uint64_t changesets = 0;  ///< in the log
+  std::uint64_t durable = 0;     ///< of these, synced to the device
+  std::uint64_t snapshot = 0;    ///< log position that the last snapshot covers
+  std::size_t replicas = 0;      ///< that have written to the space
+  std::size_t held = 0;          ///< changesets that wait for predecessors or their time
   std::size_t records_in_memory = 0;
-  std::size_t memory_bytes = 0;      ///< of the working set
-  std::size_t dirty_records = 0;     ///< newer than the snapshot
+  std::size_t memory_bytes = 0;   ///< of the working set
+  std::size_t dirty_records = 0;  ///< newer than the snapshot
   bool read_only = false;
   std::optional<error> last_snapshot_error;  ///< why the last snapshot step failed, if it did
 };

@@ -60,7 +60,8 @@ result<> load_indexed(View& view, history::area where, F&& each) {
   std::uint32_t expected = 0;
   view.scan(where, {}, [&](bytes_view key, bytes_view value) {
     auto content = history::open_sealed(where, key, value);
-    if (!content) outcome = content.error();
+    if (!content)
+      outcome = content.error();
     else if (history::index_of(key) != expected++ || !each(*content))
       outcome = error{errc::malformed, "the store's index of ids or names has a hole", "",
                       "restore the store from a backup"};
@@ -148,8 +149,10 @@ result<bool> load_store(S& storage, const space_id& wanted, replica_state& state
     view.scan(area::held, {}, [&](bytes_view key, bytes_view value) {
       auto content = history::open_sealed(area::held, key, value);
       const auto name = held_changesets::name_of(key);
-      if (!content) outcome = content.error();
-      else if (name) held.add(*name, bytes{*content});
+      if (!content)
+        outcome = content.error();
+      else if (name)
+        held.add(*name, bytes{*content});
       return outcome.has_value();
     });
     return outcome;
@@ -182,8 +185,7 @@ result<> replay_log(S& storage, C& cold, replica_state& state, snapshotting& sna
       auto parsed = codec::decode_changeset(data);
       if (!parsed) return parsed.error();
       const causal::dot at{state.index_of(parsed->origin), parsed->seq};
-      if (at.seq != state.seen.at(at.replica) + 1)
-        return log_gap(state.last_position + 1);
+      if (at.seq != state.seen.at(at.replica) + 1) return log_gap(state.last_position + 1);
       if (auto done = state.prepare(*parsed, cold); !done) return done;
       state.fold(at, *parsed, history::chain_next(state.origins[at.replica].chain, data),
                  state.last_position + 1);

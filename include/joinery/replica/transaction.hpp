@@ -74,14 +74,16 @@ class transaction final : private detail::draft_source {
   detail::draft& draft_of(std::string_view key) {
     using table = typename Schema::template find<Record>;
     if (key.empty())
-      throw failure({errc::invalid_argument, "an empty key", std::string{table::name}, "name the record"});
+      throw failure(
+          {errc::invalid_argument, "an empty key", std::string{table::name}, "name the record"});
     if (key.size() > codec::max_key)
       throw failure({errc::too_large, "a key of " + std::to_string(key.size()) + " bytes",
                      std::string{table::name}, "the limit is " + std::to_string(codec::max_key)});
     const auto [at, fresh] = index_.try_emplace({table::name, bytes{key}}, nullptr);
     if (fresh) {
       try {
-        at->second = &drafts_.emplace_back(static_cast<detail::draft_source&>(*this), table::name, table::rule, bytes{key});
+        at->second = &drafts_.emplace_back(static_cast<detail::draft_source&>(*this), table::name,
+                                           table::rule, bytes{key});
       } catch (...) {
         index_.erase(at);
         throw;

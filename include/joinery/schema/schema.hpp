@@ -93,9 +93,10 @@ constexpr void for_each_field(Record& record, F&& f) {
     else if constexpr (hana::Struct<type>::value)
       for_each_field<Path..., part>(member, f);
     else
-      static_assert(never<type>,
-                    "joinery: every member of a record must be a field: lww, mv, or_set, pn_counter, "
-                    "g_counter, tally, max_of, min_of, flag, map, or a struct of these");
+      static_assert(
+          never<type>,
+          "joinery: every member of a record must be a field: lww, mv, or_set, pn_counter, "
+          "g_counter, tally, max_of, min_of, flag, map, or a struct of these");
   });
 }
 
@@ -143,7 +144,8 @@ struct tables {
                 "joinery: a table's name has 1 to 64 bytes");
   static_assert(schema::detail::distinct_names<Tables...>(),
                 "joinery: two tables have the same name");
-  static_assert(((schema::detail::tables_with<typename Tables::record_type, Tables...>() == 1) && ...),
+  static_assert(((schema::detail::tables_with<typename Tables::record_type, Tables...>() == 1) &&
+                 ...),
                 "joinery: a struct belongs to exactly one table");
   static_assert((boost::hana::Struct<typename Tables::record_type>::value && ...),
                 "joinery: a record must be declared with BOOST_HANA_DEFINE_STRUCT");
@@ -157,7 +159,8 @@ struct tables {
                   "joinery: this struct is the record of no table of the schema");
     static constexpr std::size_t index() {
       std::size_t at = 0;
-      static_cast<void>(((std::is_same_v<Record, typename Tables::record_type> || (++at, false)) || ...));
+      static_cast<void>(
+          ((std::is_same_v<Record, typename Tables::record_type> || (++at, false)) || ...));
       return at;
     }
     static constexpr std::string_view name =

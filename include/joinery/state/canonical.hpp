@@ -19,8 +19,7 @@ inline crdt::reindexing canonical_order(const causal::roster& replicas, const ve
                                         std::vector<causal::replica_index>& order) {
   for (causal::replica_index r = 0; r < seen.size(); ++r)
     if (seen.at(r) > 0) order.push_back(r);
-  std::sort(order.begin(), order.end(),
-            [&](auto a, auto b) { return replicas[a] < replicas[b]; });
+  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return replicas[a] < replicas[b]; });
   crdt::reindexing map;
   map.canonical = true;
   map.to.resize(replicas.size());

@@ -23,8 +23,8 @@ struct conflicting_write {
 struct conflict {
   std::string table;
   bytes key;
-  std::string field;            ///< the field's name
-  std::vector<bytes> path;      ///< encoded keys of the maps on the way to the register
+  std::string field;                      ///< the field's name
+  std::vector<bytes> path;                ///< encoded keys of the maps on the way to the register
   std::vector<conflicting_write> writes;  ///< ascending by (rank, time, replica)
 };
 

@@ -46,8 +46,9 @@ template <class C>
 concept cold_records = requires(C& c, name_index table, bytes_view key, std::size_t limit) {
   { c.load(table, key) } -> std::same_as<result<std::optional<stored_record>>>;
   /// Up to `limit` records of `table` with keys >= `key`, ascending.
-  { c.load_from(table, key, limit) }
-      -> std::same_as<result<std::vector<std::pair<bytes, stored_record>>>>;
+  {
+    c.load_from(table, key, limit)
+    } -> std::same_as<result<std::vector<std::pair<bytes, stored_record>>>>;
 };
 
 class working_set {

@@ -98,6 +98,8 @@ class session {
   }
   /// Why it failed.
   [[nodiscard]] const std::optional<error>& failure() const noexcept { return failure_; }
+  /// Whether it was the peer that found the failure.
+  [[nodiscard]] bool failed_by_peer() const noexcept { return by_peer_; }
   /// Whether each side has all that the other had, durably.
   [[nodiscard]] bool in_sync() const noexcept {
     return state_ != session_state::failed && exchange_.in_sync();

@@ -1,7 +1,8 @@
 // pipe: two sessions in one process, joined deterministically.
 //
 // Purpose: carries bytes between two sessions in chunks of a chosen size, and can be stalled one
-// way or cut after any byte. For tests, simulations, and programs that hold two replicas.
+// way or cut after any byte. For tests, simulations, and programs that hold two replicas;
+// `sync_once` is all that the last need.
 // Invariants: bytes arrive in order; nothing happens outside `step` and `run`. A stalled direction
 // holds what was taken from its session once, and takes no more.
 // Thread-safety: none; use it from the thread of both sessions. They must outlive it.
@@ -96,5 +97,35 @@ class pipe {
   std::uint64_t carried_ = 0;
   bool cut_ = false;
 };
+
+/// Brings two replicas of this process in sync: each has all that the other had, durably, and their
+/// states were compared. Time passes as fast as there is nothing left to do, so that it never
+/// waits. Errors: those of a session (`sync::session`), whichever side found it.
+template <sync::endpoint A, sync::endpoint B>
+result<> sync_once(A& a, B& b, sync::session_options options = {}) {
+  const auto make_durable = [](auto& e) -> result<> {
+    if constexpr (requires { e.flush(); }) return e.flush();
+    return {};
+  };
+  options.once = true;
+  std::uint64_t now = 0;
+  sync::session at_a{a, options, now};
+  sync::session at_b{b, options, now};
+  pipe wire{at_a, at_b};
+  for (;;) {
+    wire.run(now);
+    if (at_a.ended() && at_b.ended()) break;
+    if (auto done = make_durable(a); !done) return done;
+    if (auto done = make_durable(b); !done) return done;
+    const auto end = std::numeric_limits<std::uint64_t>::max();
+    const auto next = std::min(at_a.next_wake().value_or(end), at_b.next_wake().value_or(end));
+    if (next == end) break;
+    now = std::max(now + 1, next);
+  }
+  // The side that found the fault knows most about it.
+  if (at_a.failure() && !(at_a.failed_by_peer() && at_b.failure())) return *at_a.failure();
+  if (at_b.failure()) return *at_b.failure();
+  return {};
+}
 
 }  // namespace joinery::transport

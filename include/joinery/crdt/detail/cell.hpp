@@ -96,7 +96,7 @@ bool valid_cell_delta(bytes_view delta, F&& inner_ok) {
   const auto action = in.u8();
   if (!in.ok() || incarnation == 0 || action > 3) return false;
   return action == static_cast<std::uint8_t>(cell_action::update) ? inner_ok(in.rest())
-                                                                   : in.at_end();
+                                                                  : in.at_end();
 }
 
 /// The part of an operation that concerns the cell itself, done in place. Gives where the value
@@ -112,9 +112,8 @@ inline std::optional<std::size_t> touch_cell(bytes& cell, std::uint64_t incarnat
   }
   const bool erases = action == cell_action::erase || action == cell_action::erase_final;
   bytes header;
-  write_cell_header(
-      header, incarnation, c.killed || action == cell_action::erase_final,
-      erases ? unseen_dots(c.presence, by.context) : touched_dots(c.presence, by));
+  write_cell_header(header, incarnation, c.killed || action == cell_action::erase_final,
+                    erases ? unseen_dots(c.presence, by.context) : touched_dots(c.presence, by));
   cell.replace(0, c.header, header);
   if (action != cell_action::update) return std::nullopt;
   return header.size();

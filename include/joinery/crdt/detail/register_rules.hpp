@@ -100,8 +100,8 @@ struct register_rules {
     const auto rank = in.varint();
     auto writes = read_writes(state);
     std::erase_if(writes, [&](const auto& w) { return replaces(by, w.at); });
-    const auto at = std::find_if(writes.begin(), writes.end(),
-                                 [&](const auto& w) { return by.at < w.at; });
+    const auto at =
+        std::find_if(writes.begin(), writes.end(), [&](const auto& w) { return by.at < w.at; });
     writes.insert(at, {by.at, rank, by.time, in.rest()});
     return {0, state.size(), write_writes(writes)};
   }

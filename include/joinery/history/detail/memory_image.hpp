@@ -94,7 +94,9 @@ struct memory_image {
   }
 
   error injected(const fault& f, const char* call) const {
-    return {f.code, std::string("an injected fault of ") + call, "", ""};
+    std::string what{"an injected fault of "};
+    what += call;
+    return {f.code, std::move(what), "", ""};
   }
 };
 

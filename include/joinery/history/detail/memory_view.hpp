@@ -50,15 +50,16 @@ class memory_view {
     return std::pair<bytes_view, bytes_view>{key, value};
   }
 
-  [[nodiscard]] const std::optional<error>& fault() const noexcept { return fault_; }
+  /// Only a writer has faults.
+  [[nodiscard]] static std::optional<error> fault() { return std::nullopt; }
 
  protected:
   void require_alive() const {
-    if (fault_) throw transaction_lost{};
+    if (lost_) throw transaction_lost{};
   }
 
   memory_image& image_;
-  std::optional<error> fault_;
+  bool lost_ = false;
   std::uint64_t changes_ = 0;
 };
 
@@ -70,13 +71,13 @@ class memory_writer : public memory_view {
   }
 
   void put(area a, bytes_view key, bytes_view value) {
-    if (fault_ || injected(memory_operation::put, "put")) return;
-    if ((fault_ = bad_entry(a, key, value))) return;
+    if (lost_ || injected(memory_operation::put, "put")) return;
+    if (lose(bad_entry(a, key, value))) return;
     auto& table = image_.at(a);
     const auto found = table.lower_bound(key);
     const bool present = found != table.end() && found->first == key;
     if (!present && a == area::log && found != table.end()) {
-      fault_ = log_not_appended(key);
+      lose(log_not_appended(key));
       return;
     }
     bytes copy{value};  // first: `value` may be a view of what is replaced
@@ -90,8 +91,8 @@ class memory_writer : public memory_view {
   }
 
   void erase(area a, bytes_view key) {
-    if (fault_ || injected(memory_operation::erase, "erase")) return;
-    if ((fault_ = bad_key(a, key))) return;
+    if (lost_ || injected(memory_operation::erase, "erase")) return;
+    if (lose(bad_key(a, key))) return;
     auto& table = image_.at(a);
     const auto found = table.find(key);
     if (found == table.end()) return;
@@ -108,14 +109,20 @@ class memory_writer : public memory_view {
   }
 
   [[nodiscard]] const memory_image::entries& undo() const noexcept { return undo_; }
+  [[nodiscard]] const std::optional<error>& fault() const noexcept { return fault_; }
 
  private:
   bool injected(memory_operation operation, const char* call) {
-    if (const auto due = image_.due(operation)) fault_ = image_.injected(*due, call);
-    return fault_.has_value();
+    const auto due = image_.due(operation);
+    return due && lose(image_.injected(*due, call));
+  }
+  bool lose(std::optional<error> why) {
+    fault_ = std::move(why);
+    return lost_ = fault_.has_value();
   }
 
   memory_image::entries undo_;
+  std::optional<error> fault_;
   bool done_ = false;
 };
 

@@ -16,7 +16,8 @@ template <class T, crdt::kind Kind>
 class extremum_field : public field {
  public:
   static_assert(crdt::value<T>,
-                "joinery: what a max_of or min_of holds must be a value: bool, an integer, an enum, double, std::string, blob, an id, a "
+                "joinery: what a max_of or min_of holds must be a value: bool, an integer, an "
+                "enum, double, std::string, blob, an id, a "
                 "time point, an optional or tuple of these, or a type with crdt::value_traits");
 
   static constexpr crdt::shape type() { return Kind; }

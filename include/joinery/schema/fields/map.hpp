@@ -16,7 +16,11 @@ namespace schema {
 class entry_access : public record_access {
  public:
   entry_access(record_access& outer, std::string_view field, crdt::shape map_type, bytes key)
-      : kept_(outer.keep()), outer_(kept_ ? *kept_ : outer), field_(field), map_type_(map_type), key_(std::move(key)) {}
+      : kept_(outer.keep()),
+        outer_(kept_ ? *kept_ : outer),
+        field_(field),
+        map_type_(map_type),
+        key_(std::move(key)) {}
 
   [[nodiscard]] bool alive() { return cell().alive(); }
   bytes_view state(std::string_view, crdt::shape) override {
@@ -47,12 +51,12 @@ class entry_access : public record_access {
 
  private:
   [[nodiscard]] crdt::cell_view cell() {
-    return crdt::read_cell(
-        crdt::detail::find_entry(outer_.state(field_, map_type_), key_).payload);
+    return crdt::read_cell(crdt::detail::find_entry(outer_.state(field_, map_type_), key_).payload);
   }
   void send(std::uint64_t incarnation, crdt::cell_action action, bytes_view inner = {}) {
     if (incarnation == 0)
-      throw failure({errc::overflow, "an entry was re-created too often", where(), "use another key"});
+      throw failure(
+          {errc::overflow, "an entry was re-created too often", where(), "use another key"});
     bytes delta;
     byte_writer w{delta};
     w.block(key_);
@@ -60,7 +64,8 @@ class entry_access : public record_access {
     outer_.change(field_, map_type_, std::move(delta));
   }
 
-  std::shared_ptr<record_access> kept_;  // of a map in a map: the handle of the outer entry may be gone
+  std::shared_ptr<record_access>
+      kept_;  // of a map in a map: the handle of the outer entry may be gone
   record_access& outer_;
   std::string_view field_;
   crdt::shape map_type_;
@@ -87,12 +92,14 @@ class entry : public F {
 template <class K, class V>
 class map : public schema::field {
  public:
-  static_assert(crdt::value<K>, 
-                "joinery: the key of a map must be a value: bool, an integer, an enum, double, std::string, blob, an id, a "
+  static_assert(crdt::value<K>,
+                "joinery: the key of a map must be a value: bool, an integer, an enum, double, "
+                "std::string, blob, an id, a "
                 "time point, an optional or tuple of these, or a type with crdt::value_traits");
-  static_assert(schema::field_type<V>,
-                "joinery: a map holds fields: lww, mv, or_set, pn_counter, g_counter, tally, max_of, "
-                "min_of, flag or map");
+  static_assert(
+      schema::field_type<V>,
+      "joinery: a map holds fields: lww, mv, or_set, pn_counter, g_counter, tally, max_of, "
+      "min_of, flag or map");
   static_assert(V::type().levels() < crdt::shape::max_levels,
                 "joinery: maps nest at most three deep");
   static constexpr crdt::shape type() { return crdt::shape::map_of(V::type()); }

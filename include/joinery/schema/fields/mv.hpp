@@ -14,7 +14,8 @@ template <class T>
 class mv : public schema::field {
  public:
   static_assert(crdt::value<T>,
-                "joinery: what an mv holds must be a value: bool, an integer, an enum, double, std::string, blob, an id, a "
+                "joinery: what an mv holds must be a value: bool, an integer, an enum, double, "
+                "std::string, blob, an id, a "
                 "time point, an optional or tuple of these, or a type with crdt::value_traits");
 
   static constexpr crdt::shape type() { return crdt::kind::mv; }

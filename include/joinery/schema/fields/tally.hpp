@@ -14,7 +14,8 @@ template <class K>
 class tally : public schema::field {
  public:
   static_assert(crdt::value<K>,
-                "joinery: the key of a tally must be a value: bool, an integer, an enum, double, std::string, blob, an id, a "
+                "joinery: the key of a tally must be a value: bool, an integer, an enum, double, "
+                "std::string, blob, an id, a "
                 "time point, an optional or tuple of these, or a type with crdt::value_traits");
 
   static constexpr crdt::shape type() { return crdt::kind::tally; }
