@@ -1,9 +1,10 @@
 // The oracle of a replica: what records must show, worked out from the graph of all changesets.
 //
-// Purpose: a second opinion on whole records. Every changeset is an event with all events that happened before it; a
-// reading goes over all of them, literally as the contract says, every time. It includes nothing of
-// joinery.
-// Invariants: events are numbered in an order that respects causality; `seen` is closed under what happened before.
+// Purpose: a second opinion on whole records. Every changeset is an event with all events that
+// happened before it; a reading goes over all of them, literally as the contract says, every time.
+// It includes nothing of joinery.
+// Invariants: events are numbered in an order that respects causality; `seen` is closed under what
+// happened before.
 // Thread-safety: values.
 #pragma once
 

@@ -1,6 +1,7 @@
 // An engine in memory with handles to its storage and its clock.
 //
-// Purpose: what the tests of the engine share: write and read single values, exchange changesets, look into storages.
+// Purpose: what the tests of the engine share: write and read single values, exchange changesets,
+// look into storages.
 // Thread-safety: none.
 #pragma once
 

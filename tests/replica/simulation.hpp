@@ -1,9 +1,11 @@
 // A few replicas on storages that fail, and the oracle beside them.
 //
-// Purpose: one random history from one seed: transactions, deliveries in and out of order, duplicates, batches,
-// failing storages, crashes, checkpoints at any moment, caches too small for anything. What a
-// replica shows is compared with what the oracle makes of the changesets that it must have by now.
-// Invariants: after each step the version is what causality allows and nothing else; a failed step changes nothing.
+// Purpose: one random history from one seed: transactions, deliveries in and out of order,
+// duplicates, batches, failing storages, crashes, checkpoints at any moment, caches too small for
+// anything. What a replica shows is compared with what the oracle makes of the changesets that it
+// must have by now.
+// Invariants: after each step the version is what causality allows and nothing else; a failed step
+// changes nothing.
 // Thread-safety: none.
 #pragma once
 

@@ -1,7 +1,8 @@
 // Two tables with every kind of field, the oracle's account of them, and one operation done through
 // the handles.
 //
-// Purpose: drive replicas by the operations that the oracle understands, and read records as the oracle writes them.
+// Purpose: drive replicas by the operations that the oracle understands, and read records as the
+// oracle writes them.
 // Thread-safety: values.
 #pragma once
 
@@ -26,7 +27,8 @@ struct athlete {
                            (map<int, or_set<int>>, gear), (map<int, map<int, pn_counter>>, laps));
 };
 struct entry {
-  BOOST_HANA_DEFINE_STRUCT(entry, (pn_counter, likes), (map<int, lww<int>>, replies), (lww<int>, text));
+  BOOST_HANA_DEFINE_STRUCT(entry,
+    (pn_counter, likes), (map<int, lww<int>>, replies), (lww<int>, text));
 };
 using app = tables<table<"athletes", athlete>, table<"entries", entry, delete_wins>>;
 using replica_type = replica<app, memory_storage>;

@@ -5,7 +5,8 @@
 
 namespace older {
 struct profile {
-  BOOST_HANA_DEFINE_STRUCT(profile, (joinery::lww<std::string>, display_name), (joinery::pn_counter, balance));
+  BOOST_HANA_DEFINE_STRUCT(profile,
+    (joinery::lww<std::string>, display_name), (joinery::pn_counter, balance));
 };
 using app = joinery::tables<joinery::table<"profiles", profile>>;
 }  // namespace older

@@ -402,12 +402,14 @@ TEST_CASE("a row is a copy of its moment, and writing through it is refused") {
 
 TEST_CASE("a value of another type is told, never shown as something else") {
   struct table_of_text {
-    BOOST_HANA_DEFINE_STRUCT(table_of_text, (lww<string>, a), (mv<string>, b), (or_set<string>, c), (max_of<string>, d),
-                             (map<string, lww<string>>, e), (tally<string>, f));
+    BOOST_HANA_DEFINE_STRUCT(table_of_text,
+      (lww<string>, a), (mv<string>, b), (or_set<string>, c), (max_of<string>, d),
+      (map<string, lww<string>>, e), (tally<string>, f));
   };
   struct table_of_numbers {
-    BOOST_HANA_DEFINE_STRUCT(table_of_numbers, (lww<int>, a), (mv<int>, b), (or_set<int>, c), (max_of<int>, d),
-                             (map<int, lww<int>>, e), (tally<int>, f));
+    BOOST_HANA_DEFINE_STRUCT(table_of_numbers,
+      (lww<int>, a), (mv<int>, b), (or_set<int>, c), (max_of<int>, d), (map<int, lww<int>>, e),
+      (tally<int>, f));
   };
   using texts = tables<table<"t", table_of_text>>;
   using numbers = tables<table<"t", table_of_numbers>>;

@@ -22,12 +22,12 @@ struct goals {
   BOOST_HANA_DEFINE_STRUCT(goals, (lww<int>, weekly), (body, target));
 };
 struct profile {
-  BOOST_HANA_DEFINE_STRUCT(profile, (lww<string>, display_name), (mv<string>, motto), (or_set<string>, badges),
-                           (pn_counter, balance), (g_counter, visits), (tally<string>, xp),
-                           (max_of<double>, longest_km), (flag, shares), (lww<sport>, favourite), (body, now),
-                           (goals, plan), (map<string, max_of<double>>, bests),
-                           (map<string, or_set<string>>, gear), (map<string, map<int, pn_counter>>, laps),
-                           (map<string, lww<string>>, notes));
+  BOOST_HANA_DEFINE_STRUCT(profile,
+    (lww<string>, display_name), (mv<string>, motto), (or_set<string>, badges),
+    (pn_counter, balance), (g_counter, visits), (tally<string>, xp),
+    (max_of<double>, longest_km), (flag, shares), (lww<sport>, favourite), (body, now),
+    (goals, plan), (map<string, max_of<double>>, bests), (map<string, or_set<string>>, gear),
+    (map<string, map<int, pn_counter>>, laps), (map<string, lww<string>>, notes));
 };
 struct post {
   BOOST_HANA_DEFINE_STRUCT(post, (lww<string>, text), (pn_counter, likes));

@@ -1,5 +1,7 @@
-// How an LMDB store is opened, and what it tells about itself.
+// lmdb_options, lmdb_status: how an LMDB store is opened, and what it tells about itself.
 //
+// Purpose: what a program may choose, with defaults that suit a phone, and what it may ask.
+// Invariants: a status is a copy, taken at one moment.
 // Thread-safety: values.
 #pragma once
 

@@ -1,5 +1,7 @@
-// What an open environment tells about itself, collected from LMDB and the system.
+// lmdb_report: what an open environment tells about itself.
 //
+// Purpose: collects the figures of `lmdb_status` from LMDB and the system.
+// Invariants: reads only.
 // Thread-safety: the map must not move meanwhile.
 #pragma once
 

@@ -1,5 +1,6 @@
-// LMDB's handles that end themselves.
+// lmdb_transaction, lmdb_cursor: LMDB's handles that end themselves.
 //
+// Purpose: no path out of a function leaves one open.
 // Invariants: a transaction that was not committed is aborted; a cursor is closed before its
 // transaction ends. A child of fork leaves its parent's transactions alone: ending a read there
 // would free a slot that the parent uses.
