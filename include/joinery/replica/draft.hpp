@@ -31,8 +31,9 @@ class draft final : public schema::record_access {
  public:
   using op = codec::changeset_writer::op;
 
-  draft(draft_source& from, std::string_view table, schema::delete_rule rule, bytes key)
-      : from_(from), table_(table), rule_(rule), key_(std::move(key)) {
+  draft(draft_source& from, std::string_view table, schema::delete_rule rule, bytes key,
+        std::uint64_t rank = 0)
+      : from_(from), table_(table), rule_(rule), rank_(rank), key_(std::move(key)) {
     const auto cell = crdt::read_cell(from_.committed(table_, key_));
     incarnation_ = cell.incarnation;
     alive_ = cell.alive();
@@ -106,6 +107,7 @@ class draft final : public schema::record_access {
 
   [[nodiscard]] const causal::roster& replicas() const override { return from_.replicas(); }
   [[nodiscard]] causal::replica_index self() const override { return from_.stamp().at.replica; }
+  [[nodiscard]] std::uint64_t rank() const override { return rank_; }
   [[nodiscard]] std::string where() const override {
     return std::string{table_} + "[" + row_access::printable(key_) + "]";
   }
@@ -136,6 +138,7 @@ class draft final : public schema::record_access {
   draft_source& from_;
   std::string_view table_;
   schema::delete_rule rule_;
+  std::uint64_t rank_;
   bytes key_;
   std::uint64_t incarnation_ = 0;
   bool alive_ = false;

@@ -83,7 +83,7 @@ class transaction final : private detail::draft_source {
     if (fresh) {
       try {
         at->second = &drafts_.emplace_back(static_cast<detail::draft_source&>(*this), table::name,
-                                           table::rule, bytes{key});
+                                           table::rule, bytes{key}, table::rank);
       } catch (...) {
         index_.erase(at);
         throw;

@@ -9,7 +9,6 @@
 // Thread-safety: compile-time only.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <boost/hana/accessors.hpp>
 #include <boost/hana/concept/struct.hpp>
@@ -22,34 +21,9 @@
 
 #include "joinery/schema/descriptor.hpp"
 #include "joinery/schema/fields.hpp"
+#include "joinery/schema/table.hpp"
 
 namespace joinery {
-
-namespace schema {
-
-/// A string literal as a template argument.
-template <std::size_t N>
-struct fixed_string {
-  char data[N]{};
-  constexpr fixed_string(const char (&text)[N]) { std::copy_n(text, N, data); }
-  [[nodiscard]] constexpr std::string_view view() const { return {data, N - 1}; }
-};
-
-inline constexpr std::size_t max_name_size = 64;
-
-}  // namespace schema
-
-inline constexpr auto update_wins = schema::delete_rule::update_wins;
-inline constexpr auto delete_wins = schema::delete_rule::delete_wins;
-
-/// A table: its name, the struct of its records, and what a delete does against a concurrent
-/// update.
-template <schema::fixed_string Name, class Record, schema::delete_rule Rule = update_wins>
-struct table {
-  using record_type = Record;
-  static constexpr std::string_view name = Name.view();
-  static constexpr schema::delete_rule rule = Rule;
-};
 
 namespace schema::detail {
 
@@ -142,6 +116,8 @@ struct tables {
   static_assert(sizeof...(Tables) > 0, "joinery: a schema needs at least one table");
   static_assert(((!Tables::name.empty() && Tables::name.size() <= schema::max_name_size) && ...),
                 "joinery: a table's name has 1 to 64 bytes");
+  static_assert((!schema::is_system_table(Tables::name) && ...),
+                "joinery: names of tables that begin with 'joinery.' are the engine's own");
   static_assert(schema::detail::distinct_names<Tables...>(),
                 "joinery: two tables have the same name");
   static_assert(((schema::detail::tables_with<typename Tables::record_type, Tables...>() == 1) &&
@@ -149,6 +125,8 @@ struct tables {
                 "joinery: a struct belongs to exactly one table");
   static_assert((boost::hana::Struct<typename Tables::record_type>::value && ...),
                 "joinery: a record must be declared with BOOST_HANA_DEFINE_STRUCT");
+  static_assert((Tables::options_fit() && ...),
+                "joinery: an option of a table does not suit its record");
 
   static schema::descriptor describe() { return {{schema::describe<Tables>()...}}; }
 
@@ -167,6 +145,8 @@ struct tables {
         std::array<std::string_view, sizeof...(Tables)>{Tables::name...}[index()];
     static constexpr schema::delete_rule rule =
         std::array<schema::delete_rule, sizeof...(Tables)>{Tables::rule...}[index()];
+    static constexpr std::uint64_t rank =
+        std::array<std::uint64_t, sizeof...(Tables)>{Tables::rank...}[index()];
   };
 };
 

@@ -25,7 +25,7 @@ class lww : public schema::field {
   lww(const lww&) = default;
   lww& operator=(const lww&) = delete;
   lww& operator=(const T& v) {
-    access().change(name(), type(), crdt::lww<T>::set(v));
+    access().change(name(), type(), crdt::lww<T>::set(v, access().rank()));
     return *this;
   }
 

@@ -26,7 +26,7 @@ class mv : public schema::field {
   mv& operator=(const mv&) = delete;
   /// Replaces all values that are shown here.
   mv& operator=(const T& v) {
-    access().change(name(), type(), crdt::mv<T>::set(v));
+    access().change(name(), type(), crdt::mv<T>::set(v, access().rank()));
     return *this;
   }
 
