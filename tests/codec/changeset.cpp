@@ -335,7 +335,7 @@ TEST_CASE("what is not in the format is refused, well framed or not") {
 }
 
 TEST_CASE("a record that stands twice in a changeset is refused, by any index of its table") {
-  for (const std::uint64_t second : {0, 1}) {
+  for (const std::uint64_t second : {0u, 1u}) {
     by_hand h;
     h.names = [](auto& w) { w.array(2), w.text("t"), w.text("t"); };
     h.records = [=](auto& w) {
