@@ -57,7 +57,7 @@ class simulation {
     o.time = &n->time;
     o.random = &dice_;
     if (dice_.chance(80)) {
-      o.cache_bytes = dice_.below(1500);
+      o.cache_bytes = dice_.chance(40) ? dice_.below(1500) : dice_.below(8000);
       o.snapshot_records = 1 + dice_.below(4);
       o.snapshot_log_bytes = 1 + dice_.below(2000);
       o.snapshot_step_records = 1 + dice_.below(3);

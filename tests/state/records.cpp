@@ -5,6 +5,7 @@
 #include "joinery/crdt/map.hpp"
 #include "joinery/state/canonical.hpp"
 #include "joinery/testing/prng.hpp"
+#include "tests/state/shelf.hpp"
 
 using namespace joinery;
 using crdt::cell_action;
@@ -12,6 +13,7 @@ using crdt::kind;
 using crdt::shape;
 using state::field_id;
 using state::version;
+using state_tests::shelf;
 using testing::prng;
 
 namespace {
@@ -141,30 +143,6 @@ class exchange {
   std::vector<changeset> all_;
 };
 
-/// Cold records in a map.
-struct shelf {
-  std::map<std::pair<state::name_index, bytes>, state::stored_record> records;
-  bool broken = false;
-
-  result<std::optional<state::stored_record>> load(state::name_index table, bytes_view key) {
-    if (broken) return error{errc::io, "broken", "", ""};
-    const auto at = records.find({table, bytes{key}});
-    if (at == records.end()) return std::optional<state::stored_record>{};
-    return std::optional{at->second};
-  }
-  result<std::vector<std::pair<bytes, state::stored_record>>> load_from(state::name_index table,
-                                                                        bytes_view key,
-                                                                        std::size_t limit) {
-    if (broken) return error{errc::io, "broken", "", ""};
-    std::vector<std::pair<bytes, state::stored_record>> out;
-    for (auto at = records.lower_bound({table, bytes{key}});
-         at != records.end() && at->first.first == table && out.size() < limit; ++at)
-      out.emplace_back(at->first.second, at->second);
-    return out;
-  }
-};
-static_assert(state::cold_records<shelf>);
-
 }  // namespace
 
 TEST_CASE("records that are joined are the same as records to which everything was applied") {
@@ -253,45 +231,4 @@ TEST_CASE("the canonical form knows no indexes of replicas and names") {
     CHECK(canonical(two, names_two) == wanted);
     CHECK((wanted.find("y") != std::string::npos) == alive);
   }
-}
-
-TEST_CASE("the working set reads records in once, keeps what is changed and drops what is not") {
-  state::working_set set;
-  shelf cold;
-  cold.records[{1, "a"}] = {"cold a", 3};
-  cold.records[{1, "b"}] = {"cold b", 4};
-  auto* a = set.load(cold, 1, "a").value();
-  CHECK(a->packed == "cold a");
-  CHECK(a->position == 3);
-  CHECK(set.load(cold, 1, "zz").value()->packed.empty());
-  CHECK(set.find(1, "b") == nullptr);
-  a->packed = "hot a";
-  set.changed({1, "a"}, *a, 6, 9);
-  CHECK(set.load(cold, 1, "a").value() == a);
-  const auto full = set.memory();
-  set.shrink(0);
-  CHECK(set.memory() < full);
-  CHECK(set.size() == 1);
-  CHECK(set.find(1, "a")->packed == "hot a");
-  const auto dirty = set.take_dirty();
-  REQUIRE(dirty.size() == 1);
-  CHECK(dirty[0].key == "a");
-  CHECK(set.dirty_count() == 0);
-  set.shrink(0);
-  CHECK(set.size() == 1);  // being written
-  // Changed while it is being written: not listed twice.
-  set.changed({1, "a"}, *a, 5, 10);
-  CHECK(set.dirty_count() == 0);
-  a->dirty = false;
-  set.changed({1, "a"}, *a, 5, 11);
-  CHECK(set.dirty_count() == 1);
-  CHECK(set.take_dirty().size() == 1);
-  a->dirty = false;
-  set.shrink(0);
-  CHECK(set.size() == 0);
-  CHECK(set.memory() == 0);
-  cold.broken = true;
-  CHECK_FALSE(set.load(cold, 1, "b"));
-  CHECK(set.size() == 0);
-  CHECK_FALSE(set.for_each(cold, 1, {}, [](bytes_view, bytes_view) { return true; }));
 }

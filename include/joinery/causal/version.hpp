@@ -44,6 +44,10 @@ class version {
   [[nodiscard]] replica_index size() const noexcept {
     return static_cast<replica_index>(seqs_.size());
   }
+  /// How many bytes it takes on the heap.
+  [[nodiscard]] std::size_t memory() const noexcept {
+    return seqs_.capacity() * sizeof(seq_number);
+  }
   /// How many changesets it names in all.
   [[nodiscard]] std::uint64_t total() const noexcept {
     std::uint64_t sum = 0;

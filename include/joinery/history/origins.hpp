@@ -26,6 +26,13 @@ struct origin_state {
 /// Indexed by replica index.
 using origin_table = std::vector<origin_state>;
 
+/// About how many bytes the origins take in memory.
+inline std::size_t memory_of(const origin_table& origins) {
+  auto size = origins.capacity() * sizeof(origin_state);
+  for (const auto& o : origins) size += o.seen.memory();
+  return size;
+}
+
 inline void write_version(byte_writer& out, const causal::version& v) {
   out.varint(v.size());
   for (causal::replica_index r = 0; r < v.size(); ++r) out.varint(v.at(r));

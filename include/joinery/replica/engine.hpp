@@ -95,20 +95,20 @@ class engine {
 
   // --- Reading ---
 
-  /// A record's packed bytes (state/record.hpp); empty when there never was one. Valid until the
-  /// next call.
-  result<bytes_view> record(std::string_view table, bytes_view key) {
+  /// A record's packed bytes (state/record.hpp) as they are now; empty when there never was one.
+  result<shared_bytes> record(std::string_view table, bytes_view key) {
     const auto index = state_.names.find(table);
-    if (!index) return bytes_view{};
+    if (!index) return shared_bytes{};
     state_.records.shrink(options_.cache_bytes);
     cold_reader cold{storage_};
     auto slot = state_.records.load(cold, *index, key);
     if (!slot) return slot.error();
-    return bytes_view{(*slot)->packed};
+    return (*slot)->packed;
   }
 
-  /// Walks a table in key order: `each(key, packed) -> bool`, false stops. Dead records are among
-  /// them.
+  /// Walks a table in key order: `each(key, const shared_bytes& packed) -> bool`, false stops. Dead
+  /// records are among them. `each` may read and write through this engine: it is called with what
+  /// a batch of records was when the batch was read, and what is written beyond the batch is seen.
   template <class F>
   result<> for_each(std::string_view table, bytes_view from, F&& each) {
     const auto index = state_.names.find(table);
@@ -170,8 +170,8 @@ class engine {
       s.replicas += state_.seen.at(r) > 0 ? 1 : 0;
     s.held = held_.count();
     s.records_in_memory = state_.records.size();
-    s.memory_bytes = state_.records.memory();
-    s.dirty_records = state_.records.dirty_count() + snapshots_.pending();
+    s.memory_bytes = state_.records.memory() + held_.size() + history::memory_of(state_.origins);
+    s.dirty_records = state_.records.dirty_count();
     s.read_only = read_only_;
     s.last_snapshot_error = snapshots_.last_error();
     return s;
@@ -349,12 +349,7 @@ class engine {
 
   void after_write() {
     if (storage_.mode() == history::durability::commit) all_is_durable();
-    // A failed step is remembered in the status and tried again after the next write. One step a
-    // write keeps up with small ones; after large ones as many follow as it takes, or memory and
-    // the tail of the log would grow without end.
-    if (snapshots_.due(state_, options_))
-      while (snapshots_.step(storage_, state_, options_) && snapshots_.behind(state_, options_)) {}
-    state_.records.shrink(options_.cache_bytes);
+    snapshots_.keep_up(storage_, state_, options_);
     if (storage_.mode() == history::durability::interval && sync_is_due())
       static_cast<void>(flush());
   }
@@ -382,7 +377,8 @@ class engine {
         return done;
     }
     cold_reader cold{storage_};
-    if (auto done = detail::replay_log(storage_, cold, state_, snapshots_); !done) return done;
+    if (auto done = detail::replay_log(storage_, cold, state_, snapshots_, options_); !done)
+      return done;
     // What an earlier process wrote and did not sync is as little durable as what this one writes.
     if (!read_only_)
       if (auto done = storage_.sync(); !done) return done;

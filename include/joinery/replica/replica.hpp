@@ -58,12 +58,14 @@ class replica {
   }
 
   /// Walks the living records of a table in key order, from `from` on: `each(key, const Record&)`,
-  /// which may return false to stop. Throws `failure` on read errors.
+  /// which may return false to stop. `each` may write: it is called with what a batch of records
+  /// was when the batch was read, and sees what was written beyond it. Throws `failure` on read
+  /// errors.
   template <class Record, class F>
   void for_each(F&& each, std::string_view from = {}) {
     engine_
         ->for_each(Schema::template find<Record>::name, from,
-                   [&](bytes_view key, bytes_view packed) {
+                   [&](bytes_view key, const shared_bytes& packed) {
                      if (!crdt::read_cell(packed).alive()) return true;
                      const auto r = make_row<Record>(key, packed);
                      if constexpr (std::is_void_v<decltype(each(key, *r))>) {
@@ -95,9 +97,9 @@ class replica {
   explicit replica(std::unique_ptr<engine_type> e) : engine_(std::move(e)) {}
 
   template <class Record>
-  row<Record> make_row(bytes_view key, bytes_view packed) {
+  row<Record> make_row(bytes_view key, shared_bytes packed) {
     return row<Record>{std::make_unique<detail::row_access>(Schema::template find<Record>::name,
-                                                            bytes{key}, bytes{packed},
+                                                            bytes{key}, std::move(packed),
                                                             engine_->names(), engine_->replicas())};
   }
 

@@ -4,9 +4,10 @@
 // changeset moves all of them, or none.
 // Invariants: everything up to `last_position` is in; `origins` has an entry for each replica
 // index.
-// Thread-safety: none; guarded by its owner.
+// Thread-safety: one thread at a time, but for what `publication` guards.
 #pragma once
 
+#include "joinery/base/movable_mutex.hpp"
 #include "joinery/codec/changeset.hpp"
 #include "joinery/history/head.hpp"
 #include "joinery/history/origins.hpp"
@@ -24,6 +25,9 @@ struct replica_state {
   causal::hybrid_clock clock;
   state::working_set records;
   std::uint64_t last_position = 0;
+  /// Held by whoever changes `seen`, `last_position`, dirty records, or which ones are dirty, and
+  /// by whoever looks at them from another thread (readers). Never inside a storage's write.
+  mutable movable_mutex publication;
   /// How many roster entries and names the storage has.
   std::size_t stored_replicas = 0;
   std::size_t stored_names = 0;
@@ -63,6 +67,7 @@ struct replica_state {
   /// `position` are left as they are.
   void fold(causal::dot at, const codec::changeset& c, const crypto::digest& chain,
             std::uint64_t position) {
+    const std::lock_guard lock(publication);
     auto& origin = origins[at.replica];
     advance(origin, at, c, chain);
     seen.raise(at);
@@ -75,16 +80,15 @@ struct replica_state {
       const auto table = *names.find(c.names[where.table]);
       auto* slot = records.find(table, where.key);
       const bool apply = slot->position < position;
-      const auto before = slot->packed.size();
       for (; i < c.ops.size() && c.ops[i].record == record; ++i) {
         const auto& op = c.ops[i];
         if (!apply) continue;
         state::field_id field;
         if (op.action == crdt::cell_action::update)
           field = {*names.find(c.names[op.field]), op.type};
-        state::apply_op(slot->packed, op.action, op.incarnation, field, op.delta, by);
+        state::apply_op(slot->packed.edit(), op.action, op.incarnation, field, op.delta, by);
       }
-      if (apply) records.changed({table, where.key}, *slot, before, position);
+      if (apply) records.changed(*slot, position);
     }
   }
 

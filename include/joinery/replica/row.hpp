@@ -1,7 +1,8 @@
 // row: a record that was read, as the user's struct.
 //
-// Purpose: a copy of the record's packed bytes at one moment, with the struct's handles bound to
-// it. It stays as it was, whatever happens in the replica afterwards.
+// Purpose: the record's packed bytes at one moment, with the struct's handles bound to them. It
+// stays as it was, whatever happens in the replica afterwards; the bytes are copied only when the
+// replica changes the record while the row lives.
 // Invariants: reading only; writing through it throws `failure` (read_only). It must not outlive
 // the replica.
 // Thread-safety: as a `std::string`.
@@ -9,6 +10,7 @@
 
 #include <memory>
 
+#include "joinery/base/shared_bytes.hpp"
 #include "joinery/schema/schema.hpp"
 #include "joinery/state/record.hpp"
 
@@ -18,7 +20,7 @@ namespace detail {
 
 class row_access final : public schema::record_access {
  public:
-  row_access(std::string_view table, bytes key, bytes packed, const state::name_table& names,
+  row_access(std::string_view table, bytes key, shared_bytes packed, const state::name_table& names,
              const causal::roster& replicas)
       : table_(table),
         key_(std::move(key)),
@@ -54,7 +56,7 @@ class row_access final : public schema::record_access {
  private:
   std::string_view table_;
   bytes key_;
-  bytes packed_;
+  shared_bytes packed_;
   const state::name_table& names_;
   const causal::roster& replicas_;
 };

@@ -28,13 +28,27 @@ class snapshotting {
            log_bytes_ >= limits.snapshot_log_bytes;
   }
 
-  /// How many records of the cycle under way are not written yet.
-  [[nodiscard]] std::size_t pending() const noexcept { return todo_.size() - done_; }
-  /// Whether so much is waiting that writers must be slowed down: twice what makes a snapshot due.
+  /// Whether so much is waiting that writers must be slowed down: twice what makes a snapshot due,
+  /// or more than the memory that records may take.
   [[nodiscard]] bool behind(const replica_state& state,
                             const replica_options& limits) const noexcept {
-    return (pending() + state.records.dirty_count()) / 2 > limits.snapshot_records ||
-           log_bytes_ / 2 > limits.snapshot_log_bytes;
+    return state.records.dirty_count() / 2 > limits.snapshot_records ||
+           log_bytes_ / 2 > limits.snapshot_log_bytes ||
+           state.records.memory() > limits.cache_bytes;
+  }
+
+  /// Steps that are due: one a write keeps up with small writes; after large ones as many follow as
+  /// it takes, or memory and the tail of the log would grow without end. Then drops what is clean
+  /// and too much. A failed step is remembered, and tried again at the next call.
+  template <history::storage S>
+  void keep_up(S& storage, replica_state& state, const replica_options& limits) {
+    state.records.shrink(limits.cache_bytes);
+    if (!due(state, limits) && !behind(state, limits)) return;
+    for (;;) {
+      const auto done = step(storage, state, limits);
+      state.records.shrink(limits.cache_bytes);
+      if (!done || *done || !behind(state, limits)) return;
+    }
   }
 
   /// One transaction of the cycle; begins one when none is under way. True when the snapshot is
@@ -42,54 +56,53 @@ class snapshotting {
   template <history::storage S>
   result<bool> step(S& storage, replica_state& state, const replica_options& limits) {
     if (!active_) {
-      if (position_ == state.last_position) return true;
-      next_ = {state.last_position, state.clock.highest(), state.origins};
-      todo_ = state.records.take_dirty();
-      done_ = 0;
-      cycle_bytes_ = std::exchange(log_bytes_, 0);
-      active_ = true;
+      if (position_ == state.last_position && state.records.dirty_count() == 0) return true;
+      begin(state);
     }
-    std::size_t end = done_;
+    std::size_t count = 0;
     auto stored = storage.write([&](auto& writer) -> result<> {
       std::size_t size = 0;
-      for (end = done_; end < todo_.size(); ++end) {
+      count = 0;
+      state.records.for_each_to_write([&](const auto& slot) {
         const bool full =
-            end - done_ >= limits.snapshot_step_records || size >= limits.snapshot_step_bytes;
-        if (full && end > done_) break;
-        const auto* slot = state.records.find(todo_[end].table, todo_[end].key);
-        history::put_record(writer, todo_[end].table, todo_[end].key, slot->position, slot->packed);
-        size += slot->packed.size();
-      }
-      if (end == todo_.size())
+            count >= limits.snapshot_step_records || size >= limits.snapshot_step_bytes;
+        if (full && count > 0) return false;
+        history::put_record(writer, slot.name().table, slot.name().key, slot.position, slot.packed);
+        size += slot.packed.size();
+        ++count;
+        return true;
+      });
+      if (count == state.records.to_write())
         history::put_sealed(writer, history::area::meta, "snapshot", history::write_mark(next_));
       return {};
     });
+    const std::lock_guard lock(state.publication);
     if (!stored) {
       last_error_ = stored.error();
-      todo_.erase(todo_.begin(), todo_.begin() + static_cast<std::ptrdiff_t>(done_));
-      state.records.give_back(std::move(todo_));
-      todo_.clear();
-      done_ = 0;
+      state.records.give_up_writing();
       log_bytes_ += cycle_bytes_;  // still due
       active_ = false;
       return stored.error();
     }
     last_error_.reset();
-    for (; done_ < end; ++done_)
-      state.records.find(todo_[done_].table, todo_[done_].key)->dirty = false;
-    if (done_ < todo_.size()) return false;
+    state.records.written(count);
+    if (state.records.to_write() > 0) return false;
     position_ = next_.position;
-    todo_.clear();
-    done_ = 0;
     active_ = false;
     return position_ == state.last_position;
   }
 
  private:
+  void begin(replica_state& state) {
+    const std::lock_guard lock(state.publication);
+    next_ = {state.last_position, state.clock.highest(), state.origins};
+    state.records.begin_writing();
+    cycle_bytes_ = std::exchange(log_bytes_, 0);
+    active_ = true;
+  }
+
   bool active_ = false;
   history::snapshot_mark next_;
-  std::vector<state::record_name> todo_;
-  std::size_t done_ = 0;
   std::size_t log_bytes_ = 0;    // since the last cycle began
   std::size_t cycle_bytes_ = 0;  // before it
   std::uint64_t position_ = 0;

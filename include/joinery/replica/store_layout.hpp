@@ -162,9 +162,10 @@ result<bool> load_store(S& storage, const space_id& wanted, replica_state& state
 }
 
 /// Folds what the log has beyond the snapshot. Verifies each entry's place, dot and order on the
-/// way.
+/// way. Memory stays within the limits: the snapshot moves on meanwhile, where it may.
 template <history::storage S, state::cold_records C>
-result<> replay_log(S& storage, C& cold, replica_state& state, snapshotting& snapshots) {
+result<> replay_log(S& storage, C& cold, replica_state& state, snapshotting& snapshots,
+                    const replica_options& limits) {
   constexpr std::size_t batch_size = 256;
   for (;;) {
     // Copied out in batches: folding reads cold records, and reads do not nest.
@@ -190,6 +191,8 @@ result<> replay_log(S& storage, C& cold, replica_state& state, snapshotting& sna
       state.fold(at, *parsed, history::chain_next(state.origins[at.replica].chain, data),
                  state.last_position + 1);
       snapshots.logged(data.size());
+      if (state.records.memory() > limits.cache_bytes && !storage.read_only())
+        snapshots.keep_up(storage, state, limits);
     }
     if (hole) return log_gap(state.last_position + 1);
     if (batch.size() < batch_size) return {};

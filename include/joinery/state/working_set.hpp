@@ -3,18 +3,19 @@
 // Purpose: finds a record in memory or reads it in when it is cold, remembers which ones the
 // snapshot has not got yet, and walks a table in key order across both.
 // Invariants: a record in memory is at least as new as its stored form; a dirty one is never
-// dropped. `position` is the log position that the record stands for: replay skips what it already
-// holds.
+// dropped, a clean one equals its stored form. `position` is the log position that the record
+// stands for: replay skips what it already holds. Slots stay where they are until they are dropped,
+// which only `shrink` does, in constant time a record and the longest unused first; what is absent
+// goes before everything else.
 // Thread-safety: none; guarded by its owner.
 #pragma once
 
-#include <map>
-#include <optional>
-#include <utility>
-#include <vector>
+#include <functional>
+#include <set>
+#include <unordered_map>
 
-#include "joinery/base/result.hpp"
 #include "joinery/state/record.hpp"
+#include "joinery/state/walk.hpp"
 
 namespace joinery::state {
 
@@ -34,45 +35,65 @@ struct record_order {
     return std::tie(a.table, a.key) < std::tie(b.table, b.key);
   }
 };
-
-/// A record as it is stored: its bytes, and the log position that they stand for.
-struct stored_record {
-  bytes packed;
-  std::uint64_t position = 0;
+struct record_equal {
+  using is_transparent = void;
+  bool operator()(const record_name_view& a, const record_name_view& b) const noexcept {
+    return a.table == b.table && a.key == b.key;
+  }
 };
-
-/// Where cold records are read from.
-template <class C>
-concept cold_records = requires(C& c, name_index table, bytes_view key, std::size_t limit) {
-  { c.load(table, key) } -> std::same_as<result<std::optional<stored_record>>>;
-  /// Up to `limit` records of `table` with keys >= `key`, ascending.
-  {
-    c.load_from(table, key, limit)
-    } -> std::same_as<result<std::vector<std::pair<bytes, stored_record>>>>;
+struct record_hash {
+  using is_transparent = void;
+  std::size_t operator()(const record_name_view& n) const noexcept {
+    return std::hash<bytes_view>{}(n.key) ^ (n.table * std::size_t{0x9E3779B1});
+  }
 };
 
 class working_set {
  public:
-  struct slot {
-    bytes packed;
+  class slot {
+   public:
+    shared_bytes packed;
     std::uint64_t position = 0;
-    bool dirty = false;
+
+    [[nodiscard]] bool dirty() const noexcept { return dirty_; }
+    [[nodiscard]] const record_name& name() const noexcept { return *name_; }
+
+   private:
+    friend class working_set;
+    const record_name* name_ = nullptr;
+    slot* older_ = nullptr;  // neighbours in the order of use, of a clean one
+    slot* newer_ = nullptr;
+    std::size_t weight_ = 0;
+    bool dirty_ = false;
   };
-  using slots = std::map<record_name, slot, record_order>;
+
+  working_set() = default;
+  working_set(working_set&&) noexcept = default;
+  working_set& operator=(working_set&&) noexcept = default;
 
   /// The slot of a record, read in when it is cold, made empty when there is none.
   template <cold_records C>
   result<slot*> load(C& cold, name_index table, bytes_view key) {
-    const auto at = slots_.find(record_name_view{table, key});
-    if (at != slots_.end()) return &at->second;
+    if (auto* known = find(table, key)) {
+      if (!known->dirty_ && !known->packed.empty()) {
+        unlink(*known);
+        link_newest(*known);
+      }
+      return known;
+    }
     auto stored = cold.load(table, key);
     if (!stored) return stored.error();
-    auto& fresh = slots_[{table, bytes{key}}];
+    const auto at = slots_.try_emplace(record_name{table, bytes{key}}).first;
+    auto& fresh = at->second;
+    fresh.name_ = &at->first;
     if (*stored) {
       fresh.packed = std::move((*stored)->packed);
       fresh.position = (*stored)->position;
+      link_newest(fresh);
+    } else {
+      link_oldest(fresh);
     }
-    memory_ += weight(key, fresh);
+    weigh(fresh);
     return &fresh;
   }
 
@@ -82,60 +103,93 @@ class working_set {
     return at == slots_.end() ? nullptr : &at->second;
   }
 
-  /// To be told after a slot's bytes have changed from `size_before`.
-  void changed(const record_name_view& name, slot& s, std::size_t size_before,
-               std::uint64_t position) {
-    memory_ += s.packed.size();
-    memory_ -= size_before;
+  /// To be told after a slot's bytes have changed.
+  void changed(slot& s, std::uint64_t position) {
     s.position = position;
-    if (!s.dirty) dirty_.push_back({name.table, bytes{name.key}});
-    s.dirty = true;
+    if (!s.dirty_) {
+      unlink(s);
+      s.dirty_ = true;
+      dirty_.insert(&s);
+    }
+    weigh(s);
+    ++changes_;
   }
 
-  /// Walks `table` from `from` in key order; `each(key, packed) -> bool`, false stops. Works in
-  /// batches: what `each` sees of a batch is the state when the batch began.
+  /// Walks `table` from `from` in key order (walk.hpp). `each` may change the working set.
   template <cold_records C, class F>
   result<> for_each(C& cold, name_index table, bytes_view from, F&& each) {
-    constexpr std::size_t batch_size = 256;
-    bytes next{from};
-    for (;;) {
-      auto batch = cold.load_from(table, next, batch_size);
-      if (!batch) return batch.error();
-      const bool last = batch->size() < batch_size;
-      // Up to the batch's last key, memory and snapshot are both known.
-      std::map<bytes, bytes> merged;
-      for (auto& [key, stored] : *batch) merged[key] = std::move(stored.packed);
-      const bytes end = last ? bytes{} : batch->back().first;
-      for (auto at = slots_.lower_bound(record_name_view{table, next});
-           at != slots_.end() && at->first.table == table && (last || at->first.key <= end); ++at)
-        merged[at->first.key] = at->second.packed;
-      for (const auto& [key, packed] : merged)
-        if (!packed.empty() && !each(bytes_view{key}, bytes_view{packed})) return {};
-      if (last) return {};
-      next = end + '\0';
-    }
+    return walk_records([this](auto t, auto key, auto limits) { return newer(t, key, limits); },
+                        cold, table, from, each);
   }
 
-  /// The records that the snapshot has not got yet, in the order in which they became dirty; from
-  /// now on they count as being written, and whoever took them calls `written` for each or
-  /// `give_back` for the rest.
-  [[nodiscard]] std::vector<record_name> take_dirty() { return std::exchange(dirty_, {}); }
-  void give_back(std::vector<record_name> names) {
-    dirty_.insert(dirty_.end(), std::make_move_iterator(names.begin()),
-                  std::make_move_iterator(names.end()));
+  /// Dirty records of `table` from `key` on.
+  [[nodiscard]] newer_batch newer(name_index table, bytes_view key, batch_limits limits) const {
+    newer_batch out;
+    std::size_t size = 0;
+    for_each_dirty(table, key, [&](const slot& s) {
+      if (s.name_->table != table) return false;
+      out.more = out.records.size() >= limits.records || size >= limits.size;
+      if (out.more) return false;
+      size += s.packed.size();
+      out.records.emplace_back(s.name_->key, s.packed);
+      return true;
+    });
+    return out;
   }
-  [[nodiscard]] std::size_t dirty_count() const noexcept { return dirty_.size(); }
+
+  /// Visits the dirty slots in order, from a name on, until `each(const slot&)` says false.
+  template <class F>
+  void for_each_dirty(name_index table, bytes_view key, F&& each) const {
+    const record_name_view from{table, key};
+    auto a = dirty_.lower_bound(from);
+    auto b = writing_.lower_bound(from);
+    while (a != dirty_.end() || b != writing_.end()) {
+      const bool first = b == writing_.end() || (a != dirty_.end() && slot_order{}(*a, *b));
+      if (!each(std::as_const(first ? **a : **b))) return;
+      first ? ++a : ++b;
+    }
+  }
+  /// How often something was changed: equal numbers mean equal records.
+  [[nodiscard]] std::uint64_t changes() const noexcept { return changes_; }
+
+  // --- What the snapshot has not got yet ---
+
+  /// Whatever is dirty now is to be written; precondition: nothing is.
+  void begin_writing() { std::swap(dirty_, writing_); }
+  /// Visits what is to be written, in order, until `each(const slot&)` says false.
+  template <class F>
+  void for_each_to_write(F&& each) const {
+    for (const slot* s : writing_)
+      if (!each(*s)) return;
+  }
+  /// The first `n` of these are stored as they are in memory.
+  void written(std::size_t n) {
+    for (; n > 0; --n) {
+      auto& s = **writing_.begin();
+      writing_.erase(writing_.begin());
+      s.dirty_ = false;
+      link_newest(s);
+      weigh(s);
+    }
+  }
+  /// What was to be written and is not yet is merely dirty again.
+  void give_up_writing() {
+    dirty_.merge(writing_);
+    writing_.clear();
+  }
+  [[nodiscard]] std::size_t to_write() const noexcept { return writing_.size(); }
+  [[nodiscard]] std::size_t dirty_count() const noexcept { return dirty_.size() + to_write(); }
+
+  // --- Memory ---
 
   /// Drops clean records until the memory used is within `limit` bytes, or only dirty ones are
   /// left.
   void shrink(std::size_t limit) {
-    for (auto at = slots_.begin(); memory_ > limit && at != slots_.end();) {
-      if (at->second.dirty) {
-        ++at;
-        continue;
-      }
-      memory_ -= weight(at->first.key, at->second);
-      at = slots_.erase(at);
+    while (memory_ > limit && oldest_ != nullptr) {
+      auto& s = *oldest_;
+      unlink(s);
+      memory_ -= s.weight_;
+      slots_.erase(slots_.find(record_name_view{*s.name_}));
     }
   }
   /// About how many bytes the records in memory take.
@@ -143,14 +197,51 @@ class working_set {
   [[nodiscard]] std::size_t size() const noexcept { return slots_.size(); }
 
  private:
-  static std::size_t weight(bytes_view key, const slot& s) {
-    constexpr std::size_t node = 160;  // map node, two strings
-    return node + key.size() + s.packed.size();
+  struct slot_order {
+    using is_transparent = void;
+    static record_name_view name(const slot* s) { return *s->name_; }
+    static record_name_view name(const record_name_view& n) { return n; }
+    bool operator()(const auto& a, const auto& b) const { return record_order{}(name(a), name(b)); }
+  };
+  using slot_set = std::set<slot*, slot_order>;
+
+  void weigh(slot& s) {
+    constexpr std::size_t of_allocation = 16;
+    constexpr std::size_t node = sizeof(record_name) + sizeof(slot) + 4 * sizeof(void*);
+    constexpr std::size_t set_node = 5 * sizeof(void*) + of_allocation;
+    const auto key = s.name_->key.capacity();
+    const auto before = s.weight_;
+    s.weight_ = node + of_allocation + s.packed.memory() + (s.dirty_ ? set_node : 0) +
+                (key <= bytes{}.capacity() ? 0 : key + 1 + of_allocation);
+    memory_ += s.weight_;
+    memory_ -= before;
   }
 
-  slots slots_;
-  std::vector<record_name> dirty_;
+  void link_newest(slot& s) {
+    s.older_ = newest_;
+    s.newer_ = nullptr;
+    (newest_ != nullptr ? newest_->newer_ : oldest_) = &s;
+    newest_ = &s;
+  }
+  void link_oldest(slot& s) {
+    s.newer_ = oldest_;
+    s.older_ = nullptr;
+    (oldest_ != nullptr ? oldest_->older_ : newest_) = &s;
+    oldest_ = &s;
+  }
+  void unlink(slot& s) {
+    (s.older_ != nullptr ? s.older_->newer_ : oldest_) = s.newer_;
+    (s.newer_ != nullptr ? s.newer_->older_ : newest_) = s.older_;
+    s.older_ = s.newer_ = nullptr;
+  }
+
+  std::unordered_map<record_name, slot, record_hash, record_equal> slots_;
+  slot_set dirty_;
+  slot_set writing_;  // dirty when the snapshot under way began, and not written yet
+  slot* newest_ = nullptr;
+  slot* oldest_ = nullptr;
   std::size_t memory_ = 0;
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace joinery::state

@@ -1,0 +1,105 @@
+// walk: the records of a table in key order, from the snapshot and from what is newer than it.
+//
+// Purpose: one merge for a replica's own walks and for those of its readers. It works in bounded
+// batches, so that a table of any size takes little memory, and whoever is called may write: what
+// lies beyond the batch is looked up afterwards.
+// Invariants: keys ascend strictly over the whole walk, whatever is written meanwhile.
+// Thread-safety: as what is walked over.
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "joinery/base/result.hpp"
+#include "joinery/base/shared_bytes.hpp"
+#include "joinery/state/names.hpp"
+
+namespace joinery::state {
+
+/// A record as it is stored: its bytes, and the log position that they stand for.
+struct stored_record {
+  bytes packed;
+  std::uint64_t position = 0;
+};
+
+/// How much is read at once.
+struct batch_limits {
+  std::size_t records = 256;
+  std::size_t size = std::size_t{256} << 10;  ///< about; one record is always read
+};
+
+/// Records in key order; `more` when there may be others behind the last one.
+struct stored_batch {
+  std::vector<std::pair<bytes, stored_record>> records;
+  bool more = false;
+};
+struct newer_batch {
+  std::vector<std::pair<bytes, shared_bytes>> records;
+  bool more = false;
+};
+
+/// Where cold records are read from.
+template <class C>
+concept cold_records = requires(C& c, name_index table, bytes_view key, batch_limits limits) {
+  { c.load(table, key) } -> std::same_as<result<std::optional<stored_record>>>;
+  /// Records of `table` with keys >= `key`, ascending. At least one when there are any.
+  { c.load_from(table, key, limits) } -> std::same_as<result<stored_batch>>;
+};
+
+namespace detail {
+
+/// The last key up to which both batches are complete; nothing when both are to their ends.
+inline std::optional<bytes> known_up_to(const stored_batch& stored, const newer_batch& newer) {
+  std::optional<bytes> end;
+  if (stored.more) end = stored.records.back().first;
+  if (newer.more && (!end || newer.records.back().first < *end)) end = newer.records.back().first;
+  return end;
+}
+
+/// Calls `each(key, packed) -> bool` for what both hold up to `end`, the newer one where both have
+/// a key; false when it stopped.
+template <class F>
+bool visit_merged(stored_batch& stored, const newer_batch& newer, const std::optional<bytes>& end,
+                  F&& each) {
+  auto s = stored.records.begin();
+  auto n = newer.records.begin();
+  const auto within = [&](auto at, const auto& records) {
+    return at != records.end() && (!end || at->first <= *end);
+  };
+  for (;;) {
+    const bool has_s = within(s, stored.records), has_n = within(n, newer.records);
+    if (!has_s && !has_n) return true;
+    const bool take_n = has_n && (!has_s || n->first <= s->first);
+    if (take_n && has_s && s->first == n->first) ++s;
+    if (take_n) {
+      if (!n->second.empty() && !each(bytes_view{n->first}, n->second)) return false;
+      ++n;
+    } else {
+      if (!each(bytes_view{s->first}, shared_bytes{std::move(s->second.packed)})) return false;
+      ++s;
+    }
+  }
+}
+
+}  // namespace detail
+
+/// Walks `table` from `from` on: `each(key, const shared_bytes&) -> bool`, false stops.
+/// `newer(table, key, limits) -> newer_batch` gives what takes the place of stored records. What
+/// `each` sees of a batch is the state when the batch began.
+template <class Newer, cold_records C, class F>
+result<> walk_records(Newer&& newer, C& cold, name_index table, bytes_view from, F&& each) {
+  const batch_limits limits;
+  bytes next{from};
+  for (;;) {
+    auto stored = cold.load_from(table, next, limits);
+    if (!stored) return stored.error();
+    const newer_batch changed = newer(table, bytes_view{next}, limits);
+    const auto end = detail::known_up_to(*stored, changed);
+    if (!detail::visit_merged(*stored, changed, end, each)) return {};
+    if (!end) return {};
+    next = *end + '\0';
+  }
+}
+
+}  // namespace joinery::state
