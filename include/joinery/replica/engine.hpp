@@ -12,6 +12,7 @@
 
 #include <span>
 
+#include "joinery/replica/change_feed.hpp"
 #include "joinery/replica/cold_reader.hpp"
 #include "joinery/replica/intake.hpp"
 #include "joinery/replica/options.hpp"
@@ -172,9 +173,25 @@ class engine {
     s.records_in_memory = state_.records.size();
     s.memory_bytes = state_.records.memory() + held_.size() + history::memory_of(state_.origins);
     s.dirty_records = state_.records.dirty_count();
+    s.watch_failures = watch_failures_;
     s.read_only = read_only_;
     s.last_snapshot_error = snapshots_.last_error();
     return s;
+  }
+
+  // --- Watching ---
+
+  /// Calls `call` with the packed changes to records that `filter` covers, once for each changeset,
+  /// after it is stored, until the subscription ends. Callbacks may do anything with the engine but
+  /// destroy it. What they throw fails nothing: see `replica_options::watch_failed`.
+  subscription watch(watch_filter filter, detail::change_feed::callback call) {
+    return {changes_, changes_->add(std::move(filter), std::move(call))};
+  }
+  /// Tells every watcher that records may have changed in any way. For whoever joins a snapshot,
+  /// once it is stored.
+  void notify_reset() {
+    changes_->reset({state_.self, 0, state_.clock.highest(), false, true});
+    deliver_changes();
   }
 
   // --- What a session sees: only what is durable ---
@@ -290,6 +307,7 @@ class engine {
                    "open it for writing"};
     auto done = take_all(changesets, own);
     if (!done) state_.forget_unstored();
+    deliver_changes();
     return done;
   }
 
@@ -337,7 +355,8 @@ class engine {
     for (const auto& name : batch.to_drop) held_.erase(name);
     for (const auto& a : batch.accepted) {
       held_.erase({a->parsed.origin, a->parsed.seq});
-      state_.fold(a->at, a->parsed, a->place.chain, a->place.position);
+      state_.fold(a->at, a->parsed, a->place.chain, a->place.position, *changes_);
+      changes_->finish({a->parsed.origin, a->parsed.seq, a->parsed.time, own, false});
       snapshots_.logged(a->data.size());
       report.operations += a->parsed.ops.size();
       report.records += a->parsed.records.size();
@@ -352,6 +371,14 @@ class engine {
     snapshots_.keep_up(storage_, state_, options_);
     if (storage_.mode() == history::durability::interval && sync_is_due())
       static_cast<void>(flush());
+  }
+
+  void deliver_changes() {
+    const auto feed = changes_;  // stays while it is at work, whatever callbacks do
+    feed->deliver([&](const std::exception_ptr& thrown) {
+      watch_failures_ += 1;
+      if (options_.watch_failed) options_.watch_failed(thrown);
+    });
   }
 
   void all_is_durable() {
@@ -391,6 +418,8 @@ class engine {
   detail::replica_state state_;
   detail::held_changesets held_;
   detail::snapshotting snapshots_;
+  std::shared_ptr<detail::change_feed> changes_ = std::make_shared<detail::change_feed>();
+  std::uint64_t watch_failures_ = 0;
   std::vector<history::head> durable_heads_;
   std::uint64_t durable_position_ = 0;
   std::uint64_t last_sync_ms_ = 0;

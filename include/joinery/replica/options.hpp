@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
+#include <functional>
 
 #include "joinery/base/clock.hpp"
 #include "joinery/causal/replica_id.hpp"
@@ -41,6 +43,10 @@ struct replica_options {
   std::size_t snapshot_step_bytes = 1u << 20;
   /// With `durability::interval`: how long a change may stay unsynced.
   std::uint64_t sync_interval_ms = 1000;
+
+  /// Told what a callback of `watch` threw: the change that it was called for is stored whatever it
+  /// does, so it fails no call. Must not throw.
+  std::function<void(std::exception_ptr)> watch_failed{};
 };
 
 }  // namespace joinery

@@ -11,6 +11,7 @@
 
 #include "joinery/replica/space_name.hpp"
 #include "joinery/replica/transaction.hpp"
+#include "joinery/replica/watch.hpp"
 
 namespace joinery {
 
@@ -54,7 +55,7 @@ class replica {
   [[nodiscard]] row<Record> find(std::string_view key) {
     const auto packed = engine_->record(Schema::template find<Record>::name, key).value();
     if (!crdt::read_cell(packed).alive()) return {};
-    return make_row<Record>(key, packed);
+    return make_row<Record>(*engine_, key, packed);
   }
 
   /// Walks the living records of a table in key order, from `from` on: `each(key, const Record&)`,
@@ -67,7 +68,7 @@ class replica {
         ->for_each(Schema::template find<Record>::name, from,
                    [&](bytes_view key, const shared_bytes& packed) {
                      if (!crdt::read_cell(packed).alive()) return true;
-                     const auto r = make_row<Record>(key, packed);
+                     const auto r = make_row<Record>(*engine_, key, packed);
                      if constexpr (std::is_void_v<decltype(each(key, *r))>) {
                        each(key, *r);
                        return true;
@@ -76,6 +77,31 @@ class replica {
                      }
                    })
         .value();
+  }
+
+  /// Calls `each(const change_batch<Record>&)` after every changeset, written here or received,
+  /// that changed a record of the table (or the one under `key`, or those in `range`) in a way that
+  /// a reader sees; until the subscription ends. In order, each changeset once, and only what comes
+  /// after this call. See change_feed.hpp for what a callback may do.
+  template <class Record, class F>
+  subscription watch(F&& each) {
+    return watch<Record>(key_range{}, std::forward<F>(each));
+  }
+  template <class Record, class F>
+  subscription watch(std::string_view key, F&& each) {
+    return watch<Record>(key_range{std::string{key}, std::string{key} + '\0'},
+                         std::forward<F>(each));
+  }
+  template <class Record, class F>
+  subscription watch(key_range range, F&& each) {
+    const auto name = Schema::template find<Record>::name;
+    return engine_->watch(
+        {std::string{name}, std::move(range.from), std::move(range.below)},
+        [engine = engine_.get(), each = std::forward<F>(each)](const state::change_batch& b) {
+          each(detail::typed_batch<Record>(b, [&](bytes_view key, const shared_bytes& packed) {
+            return make_row<Record>(*engine, key, packed);
+          }));
+        });
   }
 
   /// The digest of the canonical state: equal on replicas that have integrated the same changesets.
@@ -97,10 +123,10 @@ class replica {
   explicit replica(std::unique_ptr<engine_type> e) : engine_(std::move(e)) {}
 
   template <class Record>
-  row<Record> make_row(bytes_view key, shared_bytes packed) {
+  static row<Record> make_row(const engine_type& engine, bytes_view key, shared_bytes packed) {
     return row<Record>{std::make_unique<detail::row_access>(Schema::template find<Record>::name,
                                                             bytes{key}, std::move(packed),
-                                                            engine_->names(), engine_->replicas())};
+                                                            engine.names(), engine.replicas())};
   }
 
   std::unique_ptr<engine_type> engine_;

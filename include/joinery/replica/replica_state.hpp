@@ -11,6 +11,7 @@
 #include "joinery/codec/changeset.hpp"
 #include "joinery/history/head.hpp"
 #include "joinery/history/origins.hpp"
+#include "joinery/state/change.hpp"
 #include "joinery/state/working_set.hpp"
 
 namespace joinery::detail {
@@ -64,9 +65,10 @@ struct replica_state {
 
   /// Folds `c`, which stands at `position`, into version, clock and records. Cannot fail: `prepare`
   /// gave indexes to every id and name in it and loaded its records. Records that already stand for
-  /// `position` are left as they are.
+  /// `position` are left as they are. `watching` is told what becomes of the records that it wants.
+  template <class Observer = state::no_observer>
   void fold(causal::dot at, const codec::changeset& c, const crypto::digest& chain,
-            std::uint64_t position) {
+            std::uint64_t position, Observer&& watching = {}) {
     const std::lock_guard lock(publication);
     auto& origin = origins[at.replica];
     advance(origin, at, c, chain);
@@ -80,6 +82,8 @@ struct replica_state {
       const auto table = *names.find(c.names[where.table]);
       auto* slot = records.find(table, where.key);
       const bool apply = slot->position < position;
+      const bool watched = apply && watching.wants(c.names[where.table], where.key);
+      auto old = watched ? slot->packed : shared_bytes{};
       for (; i < c.ops.size() && c.ops[i].record == record; ++i) {
         const auto& op = c.ops[i];
         if (!apply) continue;
@@ -89,6 +93,7 @@ struct replica_state {
         state::apply_op(slot->packed.edit(), op.action, op.incarnation, field, op.delta, by);
       }
       if (apply) records.changed(*slot, position);
+      if (watched) watching.changed(c.names[where.table], where.key, std::move(old), slot->packed);
     }
   }
 

@@ -21,8 +21,9 @@ struct replica_status {
   std::size_t replicas = 0;      ///< that have written to the space
   std::size_t held = 0;          ///< changesets that wait for predecessors or their time
   std::size_t records_in_memory = 0;
-  std::size_t memory_bytes = 0;   ///< of these, of origins' versions, and of what is held; about
-  std::size_t dirty_records = 0;  ///< newer than the snapshot
+  std::size_t memory_bytes = 0;      ///< of these, of origins' versions, and of what is held; about
+  std::size_t dirty_records = 0;     ///< newer than the snapshot
+  std::uint64_t watch_failures = 0;  ///< how often a callback of `watch` threw
   bool read_only = false;
   std::optional<error> last_snapshot_error;  ///< why the last snapshot step failed, if it did
 };

@@ -1,0 +1,167 @@
+// change_feed: from folded changesets to the callbacks that watch.
+//
+// Purpose: gathers a batch of changes for each changeset that somebody is interested in, and hands
+// the batches out when whatever stored the changesets is over.
+// Invariants: a callback gets every batch with something for it that was committed after it began
+// to watch, once, in the order of the log, and none while the engine or the storage is in the
+// middle of anything. Callbacks may write, watch, and end any watching, their own included: what a
+// write of theirs causes comes after the batch in hand. A callback that throws has had its batch;
+// the others get theirs.
+// Thread-safety: none; guarded by its owner.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+#include "joinery/base/error.hpp"
+#include "joinery/state/change.hpp"
+
+namespace joinery {
+
+/// Which records a watcher wants to hear of.
+struct watch_filter {
+  std::string table;           ///< empty: every table
+  bytes from;                  ///< keys from here on
+  std::optional<bytes> below;  ///< and below this; no bound when absent
+
+  [[nodiscard]] bool covers(std::string_view of_table, bytes_view key) const noexcept {
+    return (table.empty() || table == of_table) && key >= from && (!below || key < *below);
+  }
+};
+
+namespace detail {
+
+class change_feed {
+ public:
+  using callback = std::function<void(const state::change_batch&)>;
+
+  struct watcher {
+    watch_filter filter;
+    callback call;
+    std::uint64_t since = 0;  // the first batch that it may get
+    bool ended = false;
+  };
+
+  std::shared_ptr<watcher> add(watch_filter filter, callback call) {
+    sweep();
+    watchers_.push_back(
+        std::make_shared<watcher>(watcher{std::move(filter), std::move(call), next_}));
+    return watchers_.back();
+  }
+
+  /// No callback of `w` comes after this.
+  void end(watcher& w) {
+    w.ended = true;
+    sweep();
+  }
+
+  // --- While a changeset is folded: an observer (state/change.hpp) ---
+
+  [[nodiscard]] bool wants(std::string_view table, bytes_view key) const noexcept {
+    for (const auto& w : watchers_)
+      if (!w->ended && w->filter.covers(table, key)) return true;
+    return false;
+  }
+  void changed(std::string_view table, bytes_view key, shared_bytes before,
+               const shared_bytes& after) {
+    const auto kind = state::visible_change(before, after);
+    if (!kind) return;
+    gathered_.push_back({std::string{table}, bytes{key}, std::move(before), after, *kind});
+  }
+  /// Ends the changeset's batch.
+  void finish(const change_origin& from) {
+    if (gathered_.empty()) return;
+    queue_.push_back({next_++, {from, std::exchange(gathered_, {})}});
+  }
+  /// Tells every watcher to read again.
+  void reset(const change_origin& from) {
+    if (!watchers_.empty()) queue_.push_back({next_++, {from, {}}});
+  }
+
+  // --- When all is stored ---
+
+  /// Hands out what waits. Does nothing inside a callback: the call that is at work goes on.
+  /// `failed(std::exception_ptr)` is told of what callbacks throw.
+  template <class F>
+  void deliver(F&& failed) {
+    if (delivering_ || queue_.empty()) return;
+    delivering_ = true;
+    while (!queue_.empty()) {
+      const auto [number, batch] = std::move(queue_.front());
+      queue_.pop_front();
+      const auto listeners = watchers_;  // callbacks change the list
+      for (const auto& w : listeners) {
+        if (w->ended || w->since > number) continue;
+        try {
+          hand(*w, batch);
+        } catch (...) {
+          failed(std::current_exception());
+        }
+      }
+    }
+    delivering_ = false;
+    sweep();
+  }
+
+ private:
+  static void hand(const watcher& w, const state::change_batch& batch) {
+    const auto covered = [&](const auto& r) { return w.filter.covers(r.table, r.key); };
+    const auto& all = batch.records;
+    if (std::all_of(all.begin(), all.end(), covered)) return w.call(batch);
+    state::change_batch part{batch.from, {}};
+    std::copy_if(all.begin(), all.end(), std::back_inserter(part.records), covered);
+    if (!part.records.empty()) w.call(part);
+  }
+  void sweep() {
+    if (!delivering_) std::erase_if(watchers_, [](const auto& w) { return w->ended; });
+  }
+
+  std::vector<std::shared_ptr<watcher>> watchers_;
+  std::vector<state::record_change> gathered_;
+  std::deque<std::pair<std::uint64_t, state::change_batch>> queue_;
+  std::uint64_t next_ = 0;
+  bool delivering_ = false;
+};
+
+}  // namespace detail
+
+/// Ends its watching when it is destroyed. May outlive the replica.
+class [[nodiscard]] subscription {
+ public:
+  subscription() = default;
+  subscription(std::weak_ptr<detail::change_feed> feed,
+               std::weak_ptr<detail::change_feed::watcher> watcher)
+      : feed_(std::move(feed)), watcher_(std::move(watcher)) {}
+  subscription(subscription&& other) noexcept { swap(other); }
+  subscription& operator=(subscription&& other) noexcept {
+    subscription{std::move(other)}.swap(*this);
+    return *this;
+  }
+  ~subscription() { end(); }
+
+  /// No callback comes after this, also when it is called inside one.
+  void end() noexcept {
+    const auto feed = feed_.lock();
+    const auto watcher = watcher_.lock();
+    if (feed && watcher) feed->end(*watcher);
+    feed_.reset();
+    watcher_.reset();
+  }
+  [[nodiscard]] bool active() const noexcept { return !watcher_.expired(); }
+
+ private:
+  void swap(subscription& other) noexcept {
+    feed_.swap(other.feed_);
+    watcher_.swap(other.watcher_);
+  }
+
+  std::weak_ptr<detail::change_feed> feed_;
+  std::weak_ptr<detail::change_feed::watcher> watcher_;
+};
+
+}  // namespace joinery
