@@ -19,7 +19,7 @@ struct key_range {
 };
 
 template <class Record>
-struct change {
+struct row_change {
   std::string key;
   change_kind kind{};
   row<Record> before;  ///< empty when there was none
@@ -29,7 +29,7 @@ struct change {
 template <class Record>
 class change_batch {
  public:
-  change_batch(const change_origin& from, std::vector<change<Record>> changes)
+  change_batch(const change_origin& from, std::vector<row_change<Record>> changes)
       : from_(from), changes_(std::move(changes)) {}
 
   /// The changeset that did it.
@@ -37,13 +37,13 @@ class change_batch {
   /// Many records may have changed by a snapshot, and none is named here: read again what you show.
   [[nodiscard]] bool is_reset() const noexcept { return from_.from_snapshot; }
   /// Ascending by key; empty only in a reset.
-  [[nodiscard]] const std::vector<change<Record>>& changes() const noexcept { return changes_; }
+  [[nodiscard]] const std::vector<row_change<Record>>& changes() const noexcept { return changes_; }
   [[nodiscard]] auto begin() const noexcept { return changes_.begin(); }
   [[nodiscard]] auto end() const noexcept { return changes_.end(); }
 
  private:
   change_origin from_;
-  std::vector<change<Record>> changes_;
+  std::vector<row_change<Record>> changes_;
 };
 
 namespace detail {
@@ -51,7 +51,7 @@ namespace detail {
 /// `make_row(key, packed)` gives the row of a living record.
 template <class Record, class F>
 change_batch<Record> typed_batch(const state::change_batch& batch, F&& make_row) {
-  std::vector<change<Record>> changes;
+  std::vector<row_change<Record>> changes;
   changes.reserve(batch.records.size());
   const auto row_of = [&](bytes_view key, const shared_bytes& packed) {
     return crdt::read_cell(packed).alive() ? make_row(key, packed) : row<Record>{};
