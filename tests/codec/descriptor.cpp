@@ -28,6 +28,22 @@ TEST_CASE("a descriptor comes back as it was written") {
   CHECK(*codec::decode_descriptor(codec::encode_descriptor({})) == schema::descriptor{});
 }
 
+TEST_CASE("declared migrations travel with a field, and count in the fingerprint") {
+  auto d = sample();
+  d.tables[0].fields[0].formers = {{"nick", kind::mv, "text"}, {"name", kind::or_set, "int"}};
+  CHECK(*codec::decode_descriptor(codec::encode_descriptor(d)) == d);
+  CHECK(codec::fingerprint(d) != codec::fingerprint(sample()));
+  auto turned = d;
+  std::swap(turned.tables[0].fields[0].formers[0], turned.tables[0].fields[0].formers[1]);
+  CHECK(codec::fingerprint(turned) == codec::fingerprint(d));
+  d.tables[0].fields[0].formers[0].type = shape::from_code(42);  // only compared, never merged
+  CHECK(codec::decode_descriptor(codec::encode_descriptor(d)));
+  d.tables[0].fields[0].formers.assign(17, {"nick", kind::mv, "text"});
+  CHECK(code_of(codec::encode_descriptor(d)) == errc::malformed);
+  d.tables[0].fields[0].formers.assign(1, {"", kind::mv, "text"});
+  CHECK(code_of(codec::encode_descriptor(d)) == errc::malformed);
+}
+
 TEST_CASE("the fingerprint knows no order, but everything else") {
   const auto first = codec::fingerprint(sample());
   auto turned = sample();

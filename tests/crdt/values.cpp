@@ -158,6 +158,9 @@ TEST_CASE("NaN is refused, with a word on what to do") {
       CHECK_FALSE(f.error().advice.empty());
     }
   }
+  const double nan = std::nan("");
+  CHECK_THROWS_AS(encode_value(std::optional{nan}), joinery::failure);
+  CHECK_THROWS_AS(encode_value(std::tuple{1, std::tuple{nan}}), joinery::failure);
   for (const bytes_view bits :
        {bytes_view{"\xFF\xF8\0\0\0\0\0\0", 8}, bytes_view{"\0\7\0\0\0\0\0\0", 8}})
     CHECK(decode_value<double>("\x21" + bytes{bits}) == std::nullopt);

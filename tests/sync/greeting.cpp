@@ -191,3 +191,24 @@ TEST_CASE("the peer's error says who found it") {
   CHECK(there->by_peer);
   CHECK(there->failure->what.find("the peer says: ") == 0);
 }
+
+TEST_CASE("programs that contradict each other may meet when one migrates from the other's field") {
+  fake_endpoint a{1}, b{2};
+  a.schema_ = one_field(crdt::kind::lww);
+  b.schema_ = one_field(crdt::kind::max_of);
+  b.schema_.tables[0].fields[0].formers = {{"xp", crdt::kind::lww, "int"}};
+  a.commit("one");
+  b.commit("two");
+  connection c{a, b};
+  c.run();
+  CHECK_FALSE(c.a.failure());
+  CHECK_FALSE(c.b.failure());
+  CHECK(a.log().size() == 2);
+  CHECK(b.log().size() == 2);
+
+  b.schema_.tables[0].fields[0].formers = {{"xp", crdt::kind::lww, "text"}};
+  connection d{a, b};
+  d.run();
+  CHECK(failed_with(d.a) == errc::schema_conflict);
+  CHECK(failed_with(d.b) == errc::schema_conflict);
+}

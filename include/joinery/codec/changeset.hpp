@@ -72,6 +72,7 @@ class changeset_writer {
   void clear() noexcept { records_.clear(); }
 
   [[nodiscard]] auto& records() noexcept { return records_; }
+  [[nodiscard]] const auto& records() const noexcept { return records_; }
 
   [[nodiscard]] bytes encode(const replica_id& origin, std::uint64_t seq, causal::hlc time,
                              const std::vector<seen_increase>& seen) const {

@@ -2,7 +2,9 @@
 //
 // Purpose: two programs compare fingerprints first, and exchange descriptors only when those
 // differ.
-// Format: MessagePack [1, [[table, delete rule, [[field, shape, values]…]]…]]; docs/format.md.
+// Format: MessagePack [1, [[table, delete rule, [[field, shape, values]…]]…]], and for a field with
+// declared migrations [field, shape, values, [[former field, shape, values]…]];
+// docs/format-session.md. Ranks stay at home.
 // Invariants: a decoded descriptor keeps the rules of schema::descriptor (unique names); decoding
 // is within limits.
 // Thread-safety: pure functions.
@@ -10,6 +12,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "joinery/base/result.hpp"
 #include "joinery/codec/checksum.hpp"
@@ -22,6 +25,7 @@ namespace joinery::codec {
 inline constexpr std::uint64_t descriptor_format = 1;
 inline constexpr std::size_t max_tables = 256;
 inline constexpr std::size_t max_fields = 1024;      ///< of one table
+inline constexpr std::size_t max_formers = 16;       ///< of one field
 inline constexpr std::size_t max_values_text = 256;  ///< bytes of a field's `values`
 
 /// In the program's order of tables and fields.
@@ -37,10 +41,18 @@ inline bytes encode_descriptor(const schema::descriptor& d) {
     w.u64(static_cast<std::uint64_t>(table.rule));
     w.array(table.fields.size());
     for (const auto& field : table.fields) {
-      w.array(3);
+      w.array(field.formers.empty() ? 3 : 4);
       w.text(field.name);
       w.u64(field.type.code());
       w.text(field.values);
+      if (field.formers.empty()) continue;
+      w.array(field.formers.size());
+      for (const auto& former : field.formers) {
+        w.array(3);
+        w.text(former.name);
+        w.u64(former.type.code());
+        w.text(former.values);
+      }
     }
   }
   return out;
@@ -49,7 +61,13 @@ inline bytes encode_descriptor(const schema::descriptor& d) {
 /// 64 bits that are equal for programs which say the same, in whatever order.
 inline std::uint64_t fingerprint(schema::descriptor d) {
   const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
-  for (auto& table : d.tables) std::sort(table.fields.begin(), table.fields.end(), by_name);
+  for (auto& table : d.tables) {
+    std::sort(table.fields.begin(), table.fields.end(), by_name);
+    for (auto& field : table.fields)
+      std::sort(field.formers.begin(), field.formers.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.name, a.type, a.values) < std::tie(b.name, b.type, b.values);
+      });
+  }
   std::sort(d.tables.begin(), d.tables.end(), by_name);
   return checksum(encode_descriptor(d));
 }
@@ -85,12 +103,15 @@ class descriptor_reader {
     table.rule = static_cast<schema::delete_rule>(rule);
     std::set<std::string_view> fields;
     for (auto n = counted(max_fields); n > 0 && in_.ok(); --n) {
-      in_.array_of(3);
+      const auto items = in_.array();
       schema::field_descriptor field;
       field.name = name(fields);
-      field.type = crdt::shape::from_code(static_cast<std::uint32_t>(in_.u64_up_to(0xFFFFFFFF)));
-      field.values = in_.text();
-      if (field.values.size() > max_values_text) in_.fail();
+      field.type = shape();
+      field.values = values();
+      if (items == 4)
+        read_formers(field);
+      else if (items != 3)
+        in_.fail();
       if (in_.ok() && !field.type.valid())
         unknown_ =
             unknown("kind " + std::to_string(field.type.code()), table.name + "." + field.name);
@@ -99,6 +120,29 @@ class descriptor_reader {
     d.tables.push_back(std::move(table));
   }
 
+  // A former kind may be one that this program does not know: it is only compared.
+  void read_formers(schema::field_descriptor& field) {
+    auto n = counted(max_formers);
+    if (n == 0) in_.fail();
+    for (; n > 0 && in_.ok(); --n) {
+      in_.array_of(3);
+      std::set<std::string_view> alone;
+      schema::former_field former;
+      former.name = name(alone);
+      former.type = shape();
+      former.values = values();
+      field.formers.push_back(std::move(former));
+    }
+  }
+
+  crdt::shape shape() {
+    return crdt::shape::from_code(static_cast<std::uint32_t>(in_.u64_up_to(0xFFFFFFFF)));
+  }
+  std::string values() {
+    const auto text = in_.text();
+    if (text.size() > max_values_text) in_.fail();
+    return std::string{text};
+  }
   std::size_t counted(std::size_t limit) {
     const auto n = in_.array();
     if (n > limit) in_.fail();

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <chrono>
 #include <cmath>
@@ -300,10 +301,33 @@ struct value_traits<std::optional<T>> {
   }
 };
 
+namespace detail {
+
+// "tuple(int,text)": tuples of other elements are other types.
+template <class... T>
+struct tuple_name {
+  static constexpr std::size_t size =
+      7 + ((std::string_view{value_traits<T>::name}.size() + 1) + ...) - 1;
+  static constexpr auto data = [] {
+    std::array<char, size> out{};
+    auto at = std::copy_n("tuple(", 6, out.begin());
+    const auto add = [&](std::string_view part) {
+      at = std::copy(part.begin(), part.end(), at);
+      *at++ = ',';
+    };
+    (add(value_traits<T>::name), ...);
+    out.back() = ')';
+    return out;
+  }();
+  static constexpr std::string_view view{data.data(), size};
+};
+
+}  // namespace detail
+
 template <value... T>
   requires(sizeof...(T) > 0)  // nothing at all would be no bytes at all
 struct value_traits<std::tuple<T...>> {
-  static constexpr std::string_view name = "tuple";
+  static constexpr std::string_view name = detail::tuple_name<T...>::view;
   static void write(byte_writer& out, const std::tuple<T...>& v) {
     std::apply([&](const T&... each) { (write_element<T>(out, each), ...); }, v);
   }

@@ -17,6 +17,7 @@
 #include "joinery/replica/intake.hpp"
 #include "joinery/replica/options.hpp"
 #include "joinery/replica/report.hpp"
+#include "joinery/replica/schema_ledger.hpp"
 #include "joinery/replica/snapshotting.hpp"
 #include "joinery/replica/status.hpp"
 #include "joinery/replica/store_layout.hpp"
@@ -29,7 +30,8 @@ template <history::storage Storage>
 class engine {
  public:
   /// Opens the replica in `storage`, or makes one there. Errors: wrong_space, unsupported (another
-  /// format), checksum or malformed (damage), not_found (read-only and empty), and the storage's.
+  /// format), schema_conflict (the space knows a field otherwise), checksum or malformed (damage),
+  /// not_found (read-only and empty), and the storage's.
   static result<engine> open(Storage storage, replica_options options) {
     engine e{std::move(storage), std::move(options)};
     if (auto done = e.load(); !done) return done.error();
@@ -43,9 +45,14 @@ class engine {
   /// `flush`.
   result<std::optional<causal::dot>> commit(const codec::changeset_writer& changes) {
     if (changes.empty()) return std::optional<causal::dot>{};
+    const auto described =
+        schema_.completed(options_.descriptor, changes, state_.names,
+                          [&](std::string_view table) { return record(schema_table, table); });
+    if (!described) return described.error();
     const auto own = state_.index_of(state_.self);
     const causal::dot at{own, state_.seen.at(own) + 1};
-    const auto data = changes.encode(state_.self, at.seq, next_stamp(), newly_seen());
+    const auto& all = *described ? **described : changes;
+    const auto data = all.encode(state_.self, at.seq, next_stamp(), newly_seen());
     if (data.size() > options_.max_changeset_bytes)
       return error{errc::too_large, "a transaction of " + std::to_string(data.size()) + " bytes",
                    "", "split it: the limit is " + std::to_string(options_.max_changeset_bytes)};
@@ -160,6 +167,19 @@ class engine {
     return out;
   }
 
+  /// What the space says of its tables, written there by the programs that use it; ascending by
+  /// name.
+  result<std::vector<described_table>> described_tables() {
+    std::vector<described_table> out;
+    auto walked = for_each(schema_table, {}, [&](bytes_view key, bytes_view packed) {
+      if (crdt::read_cell(packed).alive())
+        out.push_back(read_described(key, packed, state_.names, state_.replicas));
+      return true;
+    });
+    if (!walked) return walked.error();
+    return out;
+  }
+
   [[nodiscard]] replica_status status() const {
     replica_status s;
     s.space = state_.space;
@@ -175,6 +195,7 @@ class engine {
     s.dirty_records = state_.records.dirty_count();
     s.watch_failures = watch_failures_;
     s.read_only = read_only_;
+    s.schema_conflicts = schema_.conflicts();
     s.last_snapshot_error = snapshots_.last_error();
     return s;
   }
@@ -242,7 +263,7 @@ class engine {
   using cold_reader = detail::cold_reader<Storage>;
 
   engine(Storage storage, replica_options options)
-      : storage_(std::move(storage)), options_(std::move(options)) {}
+      : storage_(std::move(storage)), options_(std::move(options)), schema_(options_.descriptor) {}
 
   [[nodiscard]] std::uint64_t now_ms() {
     return options_.time != nullptr ? options_.time->now_ms() : system_clock{}.now_ms();
@@ -363,7 +384,20 @@ class engine {
     }
     report.integrated = batch.accepted.size();
     after_write();
+    // What cannot be read now is compared at the next opening.
+    if (!own && brings_descriptors(batch)) static_cast<void>(compare_schemas());
     return report;
+  }
+
+  static bool brings_descriptors(const detail::intake& batch) {
+    return std::any_of(batch.accepted.begin(), batch.accepted.end(), [](const auto& a) {
+      const auto& names = a->parsed.names;
+      return std::find(names.begin(), names.end(), schema_table) != names.end();
+    });
+  }
+  result<> compare_schemas() {
+    return schema_.compare(options_.descriptor, state_.names, state_.replicas,
+                           [&](std::string_view table) { return record(schema_table, table); });
   }
 
   void after_write() {
@@ -410,6 +444,9 @@ class engine {
     if (!read_only_)
       if (auto done = storage_.sync(); !done) return done;
     all_is_durable();
+    if (auto done = compare_schemas(); !done) return done;
+    if (!schema_.conflicts().empty() && !options_.accept_schema_conflicts)
+      return schema_.conflicts().front();
     return {};
   }
 
@@ -420,6 +457,7 @@ class engine {
   detail::snapshotting snapshots_;
   std::shared_ptr<detail::change_feed> changes_ = std::make_shared<detail::change_feed>();
   std::uint64_t watch_failures_ = 0;
+  detail::schema_ledger schema_;
   std::vector<history::head> durable_heads_;
   std::uint64_t durable_position_ = 0;
   std::uint64_t last_sync_ms_ = 0;

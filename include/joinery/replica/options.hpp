@@ -20,6 +20,9 @@ struct replica_options {
   space_id space{};
   /// What the program knows of the space. Filled in by `replica`.
   schema::descriptor descriptor{};
+  /// Opens although the space knows a field otherwise than the program. Values stay apart by kind;
+  /// one of another type is a `type_mismatch` when it is read.
+  bool accept_schema_conflicts = false;
 
   clock* time = nullptr;            ///< the system's when null
   random_source* random = nullptr;  ///< the system's when null

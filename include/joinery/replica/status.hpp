@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "joinery/base/error.hpp"
 #include "joinery/causal/replica_id.hpp"
@@ -25,6 +26,8 @@ struct replica_status {
   std::size_t dirty_records = 0;     ///< newer than the snapshot
   std::uint64_t watch_failures = 0;  ///< how often a callback of `watch` threw
   bool read_only = false;
+  /// What the space, or a peer's change to it, says of a field otherwise than this program.
+  std::vector<error> schema_conflicts;
   std::optional<error> last_snapshot_error;  ///< why the last snapshot step failed, if it did
 };
 

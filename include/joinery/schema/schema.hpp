@@ -100,10 +100,10 @@ void bind(Record& record, record_access& access) {
 
 template <class Table>
 table_descriptor describe() {
-  table_descriptor t{std::string{Table::name}, Table::rule, {}};
+  table_descriptor t{std::string{Table::name}, Table::rule, {}, Table::rank};
   typename Table::record_type record;
   detail::for_each_field(record, [&]<class F>(std::string_view name, F&) {
-    t.fields.push_back({std::string{name}, F::type(), F::values()});
+    t.fields.push_back({std::string{name}, F::type(), F::values(), {}});
   });
   return t;
 }
