@@ -56,6 +56,7 @@ class simulation {
     o.space = space_named("simulation");
     o.time = &n->time;
     o.random = &dice_;
+    o.full_retry_ms = 0;
     if (dice_.chance(80)) {
       o.cache_bytes = dice_.chance(40) ? dice_.below(1500) : dice_.below(8000);
       o.snapshot_records = 1 + dice_.below(4);

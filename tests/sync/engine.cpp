@@ -159,22 +159,6 @@ TEST_CASE("a store that was put back from an older image is found by any peer th
   CHECK(b.get("two") == 2);
 }
 
-TEST_CASE("a device that is full ends the session on both sides, and nothing is lost") {
-  peer a{1}, b{2};
-  scribble(a, 20);
-  meeting m{a, b};
-  b.disk.fail_nth(memory_operation::put, 5, errc::full);
-  m.run();
-  CHECK(code_of(m.a) == errc::full);
-  CHECK(code_of(m.b) == errc::full);
-  CHECK(b.e->log_size() == 0);
-  b.disk.clear_faults();
-  meeting next{a, b, once()};
-  next.run();
-  CHECK(next.a.state() == session_state::finished);
-  CHECK(a.digest() == b.digest());
-}
-
 TEST_CASE("a changeset from the future is held, and does not keep sessions from ending") {
   peer a{1}, b{2};
   a.time.now = b.time.now + b.options.max_clock_drift_ms + 1000;

@@ -227,8 +227,8 @@ TEST_CASE("a peer whose changesets do not lead to the head that it named is foun
 
 TEST_CASE("an endpoint that cannot store says why, and the peer is told") {
   victim v;
-  v.e.refuse_ingest = error{errc::full, "no space left", "", ""};
-  CHECK(v.send(message::changes, packed(changeset(2))) == errc::full);
+  v.e.refuse_ingest = error{errc::io, "the device is gone", "", ""};
+  CHECK(v.send(message::changes, packed(changeset(2))) == errc::io);
 }
 
 TEST_CASE("an error message is taken as it is meant, and shown harmlessly") {

@@ -30,6 +30,9 @@ void report(const network_context& c, const joinery::transport::link_info& link,
       if (event.digest) c.err << ", digest " << event.digest->hex();
       c.err << std::endl;
       break;
+    case event_kind::paused:
+      c.err << peer << ": paused: " << printable(event.failure->text()) << std::endl;
+      break;
     case event_kind::finished: c.err << peer << ": said bye" << std::endl; break;
     case event_kind::failed: break;  // told when the link is closed
   }

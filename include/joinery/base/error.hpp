@@ -39,6 +39,7 @@ enum class errc {
   read_only = 43,        ///< a write to something opened for reading
   poisoned = 44,         ///< an earlier sync failed or the process forked: reopen the store
   closed = 45,           ///< used after close, or after the connection ended
+  quarantined = 46,      ///< it was found damaged, and is not there again yet
 };
 
 /// The name of `code`, as it is written in logs and documents.
@@ -67,6 +68,7 @@ constexpr std::string_view name_of(errc code) noexcept {
     case errc::read_only: return "read_only";
     case errc::poisoned: return "poisoned";
     case errc::closed: return "closed";
+    case errc::quarantined: return "quarantined";
   }
   return "unknown";
 }

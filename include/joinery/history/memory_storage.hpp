@@ -47,6 +47,9 @@ class memory_storage {
     });
   }
 
+  /// Whether a commit or sync failed, and nothing is answered any more.
+  [[nodiscard]] bool poisoned() const { return image_ && image_->poison.has_value(); }
+
   /// Everything committed so far survives a crash from now on.
   result<> sync() {
     return in_turn([&]() -> result<> {

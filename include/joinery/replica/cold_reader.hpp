@@ -1,12 +1,13 @@
 // cold_reader: reads records from the snapshot.
 //
 // Purpose: the `cold_records` of the working set over a storage, or over an image of one.
-// Invariants: reads only; every record's checksum is checked; what is read at once is bounded.
-// Thread-safety: as what it reads from.
+// Invariants: reads only; every record's checksum is checked; what is read at once is bounded; with
+// a list of damage a damaged record is noted there, and one that is missing is told apart from one
+// that never was.
+// Thread-safety: as what it reads from, and the list.
 #pragma once
 
-#include "joinery/history/snapshot.hpp"
-#include "joinery/state/working_set.hpp"
+#include "joinery/replica/damage.hpp"
 
 namespace joinery::detail {
 
@@ -14,16 +15,19 @@ namespace joinery::detail {
 template <class Source>
 class cold_reader {
  public:
-  explicit cold_reader(Source& source) noexcept : source_(source) {}
+  explicit cold_reader(Source& source, damage* known = nullptr) noexcept
+      : source_(source), known_(known) {}
 
   result<std::optional<state::stored_record>> load(state::name_index table, bytes_view key) {
     std::optional<state::stored_record> found;
     const auto full = history::record_key(table, key);
+    if (known_ != nullptr && known_->missing({table, key}))
+      return damage::quarantined(history::place_of(history::area::records, full));
     auto done = source_.read([&](auto& view) -> result<> {
       const auto value = view.get(history::area::records, full);
       if (!value) return {};
       auto record = history::open_record(full, *value);
-      if (!record) return record.error();
+      if (!record) return met(table, key), record.error();
       found = state::stored_record{bytes{record->packed}, record->position};
       return {};
     });
@@ -46,9 +50,10 @@ class cold_reader {
             !out.records.empty() && (out.records.size() >= limits.records || size >= limits.size);
         if (out.more) return false;
         auto record = history::open_record(full, value);
-        if (!record) {
+        if (!record) {  // all of a batch at once: they are mended together
+          met(table, full.substr(prefix.size()));
           outcome = record.error();
-          return false;
+          return true;
         }
         size += record->packed.size();
         out.records.emplace_back(bytes{full.substr(prefix.size())},
@@ -62,7 +67,12 @@ class cold_reader {
   }
 
  private:
+  void met(state::name_index table, bytes_view key) {
+    if (known_ != nullptr) known_->met(table, key);
+  }
+
   Source& source_;
+  damage* known_;
 };
 
 }  // namespace joinery::detail

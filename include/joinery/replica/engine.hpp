@@ -15,6 +15,7 @@
 #include "joinery/replica/change_feed.hpp"
 #include "joinery/replica/cold_reader.hpp"
 #include "joinery/replica/intake.hpp"
+#include "joinery/replica/mending.hpp"
 #include "joinery/replica/options.hpp"
 #include "joinery/replica/report.hpp"
 #include "joinery/replica/schema_ledger.hpp"
@@ -27,7 +28,12 @@
 namespace joinery {
 
 template <history::storage Storage>
-class engine {
+class engine : public detail::mending<engine<Storage>> {
+  friend detail::mending<engine>;
+  using mending = detail::mending<engine>;
+  using mending::mends;
+  using mending::repairs_;
+
  public:
   /// Opens the replica in `storage`, or makes one there. Errors: wrong_space, unsupported (another
   /// format), schema_conflict (the space knows a field otherwise), checksum or malformed (damage),
@@ -73,6 +79,11 @@ class engine {
   /// called now and then.
   result<> tend() {
     if (storage_.read_only()) return {};
+    if (auto probed = gate_.probe(storage_, now_ms(), options_.full_retry_ms); !probed)
+      return probed;
+    if (gate_.block() || repairs_.stopped_at()) return {};
+    if (this->scrub_is_due())
+      if (auto done = this->scrub(options_.scrub_step_entries); !done) return done.error();
     if (!held_.empty())
       if (auto done = take({}, false); !done) return done.error();
     if (durable_position_ < state_.last_position && sync_is_due()) return flush();
@@ -81,7 +92,7 @@ class engine {
 
   /// Makes everything committed so far durable.
   result<> flush() {
-    if (storage_.read_only()) return {};
+    if (storage_.read_only() || repairs_.stopped_at()) return {};
     last_sync_ms_ = now_ms();
     if (durable_position_ == state_.last_position) return {};
     if (auto done = storage_.sync(); !done) return done;
@@ -92,6 +103,7 @@ class engine {
   /// Writes the snapshot up to date, in bounded transactions, and syncs.
   result<> checkpoint() {
     if (storage_.read_only()) return {};
+    if (auto running = repairs_.running(); !running) return running;
     for (;;) {
       auto done = snapshots_.step(storage_, state_, options_);
       if (!done) return done.error();
@@ -108,8 +120,9 @@ class engine {
     const auto index = state_.names.find(table);
     if (!index) return shared_bytes{};
     state_.records.shrink(options_.cache_bytes);
-    cold_reader cold{storage_};
+    cold_reader cold{storage_, &repairs_.ledger()};
     auto slot = state_.records.load(cold, *index, key);
+    if (!slot && mends(slot.error())) slot = state_.records.load(cold, *index, key);
     if (!slot) return slot.error();
     return (*slot)->packed;
   }
@@ -117,12 +130,28 @@ class engine {
   /// Walks a table in key order: `each(key, const shared_bytes& packed) -> bool`, false stops. Dead
   /// records are among them. `each` may read and write through this engine: it is called with what
   /// a batch of records was when the batch was read, and what is written beyond the batch is seen.
+  /// Errors: quarantined, at the end, when a record of the range is missing.
   template <class F>
   result<> for_each(std::string_view table, bytes_view from, F&& each) {
     const auto index = state_.names.find(table);
     if (!index) return {};
-    cold_reader cold{storage_};
-    return state_.records.for_each(cold, *index, from, each);
+    cold_reader cold{storage_, &repairs_.ledger()};
+    bytes next{from};
+    bool stopped = false;
+    const auto one = [&](bytes_view key, const shared_bytes& packed) {
+      next.assign(key).push_back('\0');
+      stopped = !each(key, packed);
+      return !stopped;
+    };
+    for (;;) {
+      auto walked = state_.records.for_each(cold, *index, next, one);
+      if (!walked && mends(walked.error())) continue;
+      if (!walked || stopped) return walked;
+      // The rest was shown; that something is missing from it must not go unsaid.
+      if (repairs_.ledger().missing_from(*index, from))
+        return detail::damage::quarantined("table " + std::string{table});
+      return {};
+    }
   }
 
   /// The dot and stamp that the next local commit would have.
@@ -140,13 +169,14 @@ class engine {
   /// The digest of the canonical state, at the version that `heads` shows afterwards: what is not
   /// durable yet, is then.
   result<crypto::digest> digest() {
+    if (auto running = repairs_.running(); !running) return running.error();
     if (auto synced = flush(); !synced) return synced.error();
-    crypto::hasher hash;
-    cold_reader cold{storage_};
-    auto done = state::canonical_state(state_.replicas, state_.seen, state_.names, state_.records,
-                                       cold, [&](bytes_view piece) { hash.add(piece); });
-    if (!done) return done.error();
-    return hash.finish();
+    for (;;) {
+      if (!repairs_.ledger().missing_records().empty())
+        return detail::damage::quarantined("the state");
+      auto found = digest_of_all();
+      if (found || !mends(found.error())) return found;
+    }
   }
 
   /// The open conflicts, ascending by table name and key.
@@ -197,6 +227,14 @@ class engine {
     s.read_only = read_only_;
     s.schema_conflicts = schema_.conflicts();
     s.last_snapshot_error = snapshots_.last_error();
+    s.blocked = gate_.block();
+    if (s.blocked) s.blocked->free_bytes = detail::free_bytes_of(storage_);
+    s.poisoned = detail::is_poisoned(storage_);
+    s.damaged = repairs_.ledger().count();
+    s.damaged_entries = repairs_.ledger().list();
+    s.repaired = repairs_.ledger().repaired();
+    s.stopped_at = repairs_.stopped_at();
+    s.last_scrub_ms = this->last_scrub_ms_;
     return s;
   }
 
@@ -241,10 +279,12 @@ class engine {
   /// Visits the durable log: `each(position, origin, seq, changeset) -> bool`, false stops.
   template <class F>
   result<> read_log(std::uint64_t position, F&& each) {
-    return storage_.read([&](auto& view) -> result<> {
+    auto next = position;
+    auto read = storage_.read([&](auto& view) -> result<> {
       result<> outcome;
       auto scanned = history::scan_log(view, position, [&](std::uint64_t at, bytes_view data) {
         if (at > durable_position_) return false;
+        next = at + 1;
         const auto name = codec::peek_dot(data);
         if (!name) {
           outcome = error{errc::malformed, "a log entry that is no changeset",
@@ -255,6 +295,9 @@ class engine {
       });
       return scanned ? outcome : scanned;
     });
+    if (read || read.error().code != errc::checksum || storage_.read_only()) return read;
+    if (auto noted = repairs_.log_damaged(storage_, next, now_ms()); !noted) return noted;
+    return repairs_.ledger().damaged_at(next) ? repairs_.lost_to_peer(next) : read;
   }
 
   [[nodiscard]] Storage& storage() noexcept { return storage_; }
@@ -293,6 +336,15 @@ class engine {
     return out;
   }
 
+  result<crypto::digest> digest_of_all() {
+    crypto::hasher hash;
+    cold_reader cold{storage_, &repairs_.ledger()};
+    auto done = state::canonical_state(state_.replicas, state_.seen, state_.names, state_.records,
+                                       cold, [&](bytes_view piece) { hash.add(piece); });
+    if (!done) return done.error();
+    return hash.finish();
+  }
+
   result<std::optional<history::log_place>> place_of(const replica_id& origin, std::uint64_t seq) {
     std::optional<history::log_place> place;
     const auto r = state_.replicas.find(origin);
@@ -308,26 +360,17 @@ class engine {
     return place;
   }
 
-  // A changeset that is known must have the bytes that the log has.
-  result<> same_as_logged(causal::dot at, bytes_view data) {
-    return storage_.read([&](auto& view) -> result<> {
-      auto place = history::find_changeset(view, at);
-      if (!place) return place.error();
-      if (!*place) return {};
-      auto logged =
-          history::get_sealed(view, history::area::log, history::position_key((*place)->position));
-      if (!logged) return logged.error();
-      if (!*logged || **logged == data) return {};
-      return detail::intake::forked({state_.replicas[at.replica], at.seq});
-    });
-  }
-
   result<ingest_report> take(std::span<const bytes_view> changesets, bool own) {
     if (read_only_)
       return error{errc::read_only, "a change to a replica that was opened for reading", "",
                    "open it for writing"};
+    if (auto running = repairs_.running(); !running) return running.error();
     auto done = take_all(changesets, own);
-    if (!done) state_.forget_unstored();
+    while (!done) {
+      state_.forget_unstored();
+      if (!mends(done.error())) break;
+      done = take_all(changesets, own);
+    }
     deliver_changes();
     return done;
   }
@@ -336,7 +379,8 @@ class engine {
     detail::intake batch{
         state_, held_, {own, latest_ms(), options_.max_held_bytes, options_.max_held_changesets}};
     for (const auto data : changesets)
-      if (auto done = batch.take(data, [&](auto at, auto d) { return same_as_logged(at, d); });
+      if (auto done =
+              batch.take(data, [&](auto at, auto d) { return this->same_as_logged(at, d); });
           !done)
         return done.error();
     if (!own)
@@ -350,10 +394,14 @@ class engine {
       state_.forget_unstored();
       return report;
     }
-    cold_reader cold{storage_};
+    cold_reader cold{storage_, &repairs_.ledger()};
+    const auto damaged =
+        own ? detail::damaged_records::refused : detail::damaged_records::known_left_out;
     for (const auto& a : batch.accepted)
-      if (auto done = state_.prepare(a->parsed, cold); !done) return done.error();
+      if (auto done = state_.prepare(a->parsed, cold, damaged); !done) return done.error();
 
+    if (auto admitted = gate_.admit(now_ms(), options_.full_retry_ms); !admitted)
+      return admitted.error();
     auto stored = storage_.write([&](auto& writer) -> result<> {
       detail::put_new_names(writer, state_);
       for (const auto& a : batch.accepted) {
@@ -369,6 +417,7 @@ class engine {
         writer.erase(history::area::held, detail::held_changesets::storage_key(name));
       return {};
     });
+    gate_.tried(stored, batch.size(), now_ms());
     if (!stored) return stored.error();
 
     detail::all_names_stored(state_);
@@ -437,13 +486,21 @@ class engine {
       if (auto done = detail::make_store(storage_, options_.space, random, state_); !done)
         return done;
     }
-    cold_reader cold{storage_};
+    cold_reader cold{storage_, &repairs_.ledger()};
+    auto marks = storage_.read([&](auto& view) -> result<> {
+      repairs_.ledger().load(view);
+      return {};
+    });
+    if (!marks) return marks;
     if (auto done = detail::replay_log(storage_, cold, state_, snapshots_, options_); !done)
-      return done;
+      if (auto stopped = repairs_.stop(storage_, state_, done.error(), now_ms()); !stopped)
+        return stopped;
     // What an earlier process wrote and did not sync is as little durable as what this one writes.
     if (!read_only_)
       if (auto done = storage_.sync(); !done) return done;
+    if (repairs_.stopped_at()) return this->show_whole_log();
     all_is_durable();
+    static_cast<void>(repairs_.settle(storage_, state_, now_ms()));
     if (auto done = compare_schemas(); !done) return done;
     if (!schema_.conflicts().empty() && !options_.accept_schema_conflicts)
       return schema_.conflicts().front();
@@ -458,6 +515,7 @@ class engine {
   std::shared_ptr<detail::change_feed> changes_ = std::make_shared<detail::change_feed>();
   std::uint64_t watch_failures_ = 0;
   detail::schema_ledger schema_;
+  detail::write_gate gate_;
   std::vector<history::head> durable_heads_;
   std::uint64_t durable_position_ = 0;
   std::uint64_t last_sync_ms_ = 0;

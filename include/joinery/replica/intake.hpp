@@ -102,6 +102,14 @@ class intake {
   std::set<held_changesets::name> to_drop;  ///< held before, and no good
   std::size_t known = 0;
 
+  /// How many bytes of changesets are to be stored.
+  [[nodiscard]] std::size_t size() const noexcept {
+    std::size_t sum = 0;
+    for (const auto& a : accepted) sum += a->data.size();
+    for (const auto& [name, data] : to_hold) sum += data.size();
+    return sum;
+  }
+
   static std::string where(const held_changesets::name& name) {
     return "changeset " + std::to_string(name.second) + " of replica " + name.first.hex();
   }

@@ -50,6 +50,14 @@ struct replica_options {
   /// Told what a callback of `watch` threw: the change that it was called for is stored whatever it
   /// does, so it fails no call. Must not throw.
   std::function<void(std::exception_ptr)> watch_failed{};
+
+  /// After a write that found the device full: how long the space refuses writes before one is
+  /// tried again.
+  std::uint64_t full_retry_ms = 1000;
+
+  /// `tend` examines every entry of the store once in this time, a few at each call; 0: never.
+  std::uint64_t scrub_every_ms = 7ull * 24 * 60 * 60 * 1000;
+  std::size_t scrub_step_entries = 256;
 };
 
 }  // namespace joinery

@@ -16,6 +16,13 @@
 
 namespace joinery::detail {
 
+/// What becomes of a changeset that touches damaged records.
+enum class damaged_records {
+  refused,         ///< it is an error
+  known_left_out,  ///< those in quarantine are passed over
+  left_out,        ///< also those that are met just now
+};
+
 struct replica_state {
   space_id space;
   replica_id self;
@@ -81,7 +88,7 @@ struct replica_state {
       const auto& where = c.records[record];
       const auto table = *names.find(c.names[where.table]);
       auto* slot = records.find(table, where.key);
-      const bool apply = slot->position < position;
+      const bool apply = slot != nullptr && slot->position < position;
       const bool watched = apply && watching.wants(c.names[where.table], where.key);
       auto old = watched ? slot->packed : shared_bytes{};
       for (; i < c.ops.size() && c.ops[i].record == record; ++i) {
@@ -98,13 +105,19 @@ struct replica_state {
   }
 
   /// Gives every name in `c` an index and reads every record of it in, so that `fold` cannot fail.
+  /// Records that were found damaged count as an error, or are left out: `fold` passes them over,
+  /// and they are rebuilt from the log.
   template <state::cold_records C>
-  result<> prepare(const codec::changeset& c, C& cold) {
+  result<> prepare(const codec::changeset& c, C& cold, damaged_records damaged) {
     for (const auto& s : c.seen) index_of(s.replica);
     for (const auto name : c.names) names.add(name);
     for (const auto& r : c.records) {
       auto slot = records.load(cold, *names.find(c.names[r.table]), r.key);
-      if (!slot) return slot.error();
+      if (slot) continue;
+      const auto code = slot.error().code;
+      const bool known = code == errc::quarantined && damaged != damaged_records::refused;
+      const bool fresh = code == errc::checksum && damaged == damaged_records::left_out;
+      if (!known && !fresh) return slot.error();
     }
     return {};
   }

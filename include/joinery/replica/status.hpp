@@ -6,12 +6,20 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "joinery/base/error.hpp"
 #include "joinery/causal/replica_id.hpp"
+#include "joinery/replica/write_block.hpp"
 
 namespace joinery {
+
+/// An entry of the store that was found damaged, and is not there again yet.
+struct damaged_entry {
+  std::string place;
+  std::uint64_t when_ms = 0;  ///< found, by the replica's clock
+};
 
 struct replica_status {
   space_id space;
@@ -29,6 +37,16 @@ struct replica_status {
   /// What the space, or a peer's change to it, says of a field otherwise than this program.
   std::vector<error> schema_conflicts;
   std::optional<error> last_snapshot_error;  ///< why the last snapshot step failed, if it did
+  std::optional<write_block> blocked;        ///< the device is full: no writes at present
+  bool poisoned = false;                     ///< a commit or sync failed: open the store again
+  /// Damaged entries: how many, some of them, and how many were mended since opening.
+  std::size_t damaged = 0;
+  std::vector<damaged_entry> damaged_entries;
+  std::uint64_t repaired = 0;
+  /// The log position of a damaged changeset at which opening had to stop: reading shows the state
+  /// before it, and nothing is written until it is there again.
+  std::optional<std::uint64_t> stopped_at;
+  std::uint64_t last_scrub_ms = 0;  ///< when all entries were examined last
 };
 
 }  // namespace joinery

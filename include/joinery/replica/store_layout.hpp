@@ -181,19 +181,19 @@ result<> replay_log(S& storage, C& cold, replica_state& state, snapshotting& sna
         return batch.size() < batch_size;
       });
     });
-    if (!read) return read;
     for (const auto& data : batch) {
       auto parsed = codec::decode_changeset(data);
       if (!parsed) return parsed.error();
       const causal::dot at{state.index_of(parsed->origin), parsed->seq};
       if (at.seq != state.seen.at(at.replica) + 1) return log_gap(state.last_position + 1);
-      if (auto done = state.prepare(*parsed, cold); !done) return done;
+      if (auto done = state.prepare(*parsed, cold, damaged_records::left_out); !done) return done;
       state.fold(at, *parsed, history::chain_next(state.origins[at.replica].chain, data),
                  state.last_position + 1);
       snapshots.logged(data.size());
       if (state.records.memory() > limits.cache_bytes && !storage.read_only())
         snapshots.keep_up(storage, state, limits);
     }
+    if (!read) return read;  // what stood before the fault is folded
     if (hole) return log_gap(state.last_position + 1);
     if (batch.size() < batch_size) return {};
   }

@@ -62,6 +62,13 @@ class lmdb {
   [[nodiscard]] history::durability mode() const {
     return core_ ? core_->options().mode : history::durability::commit;
   }
+  /// Whether a commit or sync failed, or the process forked: nothing is answered until it is opened
+  /// again.
+  [[nodiscard]] bool poisoned() const { return core_ && core_->poisoned(); }
+  /// Bytes that may still be written to the device.
+  [[nodiscard]] std::uint64_t free_bytes() const {
+    return core_ ? detail::free_bytes(core_->options().path) : 0;
+  }
   [[nodiscard]] bool read_only() const { return core_ && core_->options().read_only; }
 
   /// Lets a read-only store see what was committed since it was opened or refreshed. Waits for

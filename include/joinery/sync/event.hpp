@@ -35,6 +35,7 @@ enum class event_kind : std::uint8_t {
   received,  ///< changesets came in: `report`
   in_sync,   ///< each has all that the other had, durably; with `digest` both states were compared
              ///< and are equal
+  paused,    ///< what the peer sends cannot be stored for now: `failure`; sending goes on
   finished,
   failed,  ///< `failure`, and whether the peer found it
 };

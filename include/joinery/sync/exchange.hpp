@@ -8,11 +8,13 @@
 #pragma once
 
 #include "joinery/codec/changeset.hpp"
+#include "joinery/sync/backlog.hpp"
 #include "joinery/sync/event.hpp"
 #include "joinery/sync/greeting.hpp"
 #include "joinery/sync/incoming.hpp"
 #include "joinery/sync/outgoing.hpp"
 #include "joinery/sync/receipts.hpp"
+#include "joinery/sync/refetch.hpp"
 #include "joinery/sync/verifier.hpp"
 
 namespace joinery::sync {
@@ -24,13 +26,16 @@ class exchange {
       : endpoint_(e),
         options_(options),
         incoming_(options.window),
+        backlog_(options),
         receipts_(options),
+        refetch_(options),
         verifier_(options) {}
 
   /// The greeting is over.
   result<> begin(const hello& peer, const std::vector<history::head>& heads) {
     if (peer.verify) verifier_.want();
     chains_.promised();
+    refetch_.begin(peer.max_frame);
     return outgoing_.start(endpoint_, peer, heads, options_);
   }
 
@@ -53,6 +58,8 @@ class exchange {
       case message::digest:
         if (const auto m = read_digest(f.payload)) return verifier_.claim(*m), result<>{};
         return unreadable("digest");
+      case message::refetch: return refetch_.asked(f.payload);
+      case message::refetched: return refetch_.answered(endpoint_, f.payload);
       case message::ping:
         if (!read_empty(f.payload)) return unreadable("ping");
         return {};
@@ -62,18 +69,27 @@ class exchange {
 
   /// Puts into the outbox what there is to say, as far as it has room.
   result<> produce(std::uint64_t now, outbox& out, event_queue& events) {
+    auto stored = backlog_.retry(
+        now, [&](std::span<const bytes_view> changesets) { return store(changesets, events); });
+    if (!stored) return stored;
     if (auto told = acknowledge(now, out); !told) return told;
-    if (const auto amount = incoming_.grant(); amount > 0)
-      out.put(message::credit, encode_credit(amount));
+    if (backlog_.empty())
+      if (const auto amount = incoming_.grant(); amount > 0)
+        out.put(message::credit, encode_credit(amount));
     while (out.size() < options_.low_water) {
       const auto sent = outgoing_.send(endpoint_, out);
       if (!sent) return sent.error();
       if (!*sent) break;
     }
-    if (!said_caught_up_ && outgoing_.at_end(endpoint_)) {
+    const bool all_sent = outgoing_.at_end(endpoint_);
+    if (!said_caught_up_ && all_sent) {
       out.put(message::caught_up);
       said_caught_up_ = true;
     }
+    if (auto asked = refetch_.produce(endpoint_, all_sent, out); !asked) return asked;
+    // Who came for one exchange has given all that it can.
+    if (options_.once && !backlog_.empty() && said_caught_up_ && outgoing_.settled(endpoint_))
+      return backlog_.why();
     return settle(now, out, events);
   }
 
@@ -89,6 +105,7 @@ class exchange {
     const auto consider = [&](std::uint64_t at) { first = std::min(first.value_or(at), at); };
     if (outgoing_.more()) consider(now);
     if (receipts_.waiting()) consider(now + options_.durable_poll_ms);
+    if (const auto at = backlog_.next(now)) consider(*at);
     if (settled_) {
       if (const auto at = verifier_.next(endpoint_)) consider(*at);
       if (!announced_) consider(*first_settled_ + options_.verify_patience_ms);
@@ -123,7 +140,18 @@ class exchange {
     return changesets ? ingest(*changesets, events) : unreadable("changes");
   }
 
+  /// Stores what came, or keeps it until that is possible.
   result<> ingest(std::span<const bytes_view> changesets, event_queue& events) {
+    if (!backlog_.empty()) return backlog_.keep(changesets);
+    auto stored = store(changesets, events);
+    if (stored || !backlog::passes(stored.error())) return stored;
+    event e{event_kind::paused};
+    e.failure = stored.error();
+    events.push(std::move(e));
+    return backlog_.keep(changesets, stored.error());
+  }
+
+  result<> store(std::span<const bytes_view> changesets, event_queue& events) {
     // Whose they are stands in the changesets themselves: a relay has no label to get wrong.
     std::vector<history::head> names;
     for (const auto data : changesets) {
@@ -152,11 +180,11 @@ class exchange {
 
   /// In sync? Compares the states, and tells the program.
   result<> settle(std::uint64_t now, outbox& out, event_queue& events) {
-    if (peer_caught_up_ && receipts_.settled() && receipts_.held() == 0)
+    if (peer_caught_up_ && receipts_.settled() && receipts_.held() == 0 && backlog_.empty())
       if (auto kept = chains_.kept(endpoint_); !kept) return kept;
     const bool before = settled_;
-    settled_ =
-        live() && outgoing_.settled(endpoint_) && receipts_.settled() && !incoming_.assembling();
+    settled_ = live() && outgoing_.settled(endpoint_) && receipts_.settled() &&
+               !incoming_.assembling() && backlog_.empty() && !refetch_.busy();
     if (settled_ && !before) announced_ = false;
     if (settled_ && !first_settled_) first_settled_ = now;
     const auto certificate = verifier_.step(endpoint_, settled_, now, out);
@@ -181,8 +209,10 @@ class exchange {
   const session_options& options_;
   lineage<E> chains_;
   incoming incoming_;
+  backlog backlog_;
   outgoing<E> outgoing_;
   receipts<E> receipts_;
+  refetch<E> refetch_;
   verifier<E> verifier_;
 
   bool said_caught_up_ = false;  ///< we have sent all that was there

@@ -32,6 +32,8 @@ enum class message : std::uint8_t {
   error = 10,
   bye = 11,
   ping = 12,
+  refetch = 18,
+  refetched = 19,
 };
 
 /// A piece of a changeset that is too large for one frame.

@@ -40,6 +40,8 @@ struct session_options {
       10'000;                          ///< how long being in sync waits for the first comparison
   std::uint64_t durable_poll_ms = 50;  ///< how often to look whether what was received is durable
   std::uint64_t durable_patience_ms = 10'000;  ///< what is not by then is reported as held
+  std::uint64_t stall_retry_ms = 1000;         ///< between two tries to store what found no room
+  std::uint64_t stall_patience_ms = 60'000;    ///< how long to go on so; 0: for ever
 };
 
 inline session_options within_limits(session_options o) {
@@ -48,6 +50,7 @@ inline session_options within_limits(session_options o) {
   o.window = std::clamp(o.window, min_window, max_window);
   o.low_water = std::max<std::size_t>(o.low_water, 1);
   o.durable_poll_ms = std::max<std::uint64_t>(o.durable_poll_ms, 1);
+  o.stall_retry_ms = std::max<std::uint64_t>(o.stall_retry_ms, 1);
   return o;
 }
 

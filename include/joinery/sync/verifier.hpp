@@ -84,6 +84,7 @@ class verifier {
     if (ours_ && ours_->heads == at) return {};  // stated already
     if (!proposes && theirs_->heads != at) return {};
     const auto digest = e.digest();
+    if (!digest && digest.error().code == errc::quarantined) return {};  // not comparable now
     if (!digest) return digest.error();
     ours_ = state_digest{heads(e), *digest};
     said_at_ = now;

@@ -68,6 +68,8 @@ class lmdb_core {
 
   [[nodiscard]] const lmdb_options& options() const noexcept { return options_; }
 
+  [[nodiscard]] bool poisoned() const { return poison_.is_set() || forked(); }
+
   template <class Body>
   result<> write(Body&& body) {
     if (auto bad = unusable()) return *bad;

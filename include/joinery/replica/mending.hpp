@@ -1,0 +1,190 @@
+// mending: the part of an engine that deals with damage in its store.
+//
+// Purpose: what the engine's readers and writers do when a checksum does not fit, the scrub that
+// finds it early, and what sessions ask for and give. A base of `engine`, whose members it uses.
+// Invariants: as `repairs`; a peer is given only what is durable here.
+// Thread-safety: as the engine: one thread at a time.
+#pragma once
+
+#include "joinery/replica/cold_reader.hpp"
+#include "joinery/replica/intake.hpp"
+#include "joinery/replica/options.hpp"
+#include "joinery/replica/repairs.hpp"
+#include "joinery/replica/scrubbing.hpp"
+
+namespace joinery::detail {
+
+template <class Engine>
+class mending {
+ public:
+  /// Examines up to `entries` entries of the store, going on from where the last call ended, and
+  /// mends what can be mended. True when all have been examined.
+  result<bool> scrub(std::size_t entries) {
+    scrub_under_way_ = true;
+    auto done = scrubbing_.step(self().storage_, entries,
+                                [&](auto where, bytes_view key) { found_damaged(where, key); });
+    if (!done) return done;
+    if (repairs_.ledger().met_any() && !self().storage_.read_only())
+      if (auto settled = repairs_.settle(self().storage_, self().state_, self().now_ms()); !settled)
+        return settled.error();
+    if (*done) {
+      last_scrub_ms_ = self().now_ms();
+      scrub_under_way_ = false;
+    }
+    return done;
+  }
+
+  /// Grows whenever something was found damaged or mended.
+  [[nodiscard]] std::uint64_t damage_seen() const noexcept {
+    return repairs_.ledger().count() + 2 * repairs_.ledger().repaired();
+  }
+  /// What peers are to be asked for.
+  result<std::vector<wanted>> list_wanted() {
+    return repairs_.list_wanted(self().storage_, self().state_);
+  }
+
+  /// What a peer asks for; nothing when it is not here.
+  result<std::optional<bytes>> give(const wanted& what) {
+    using nothing = std::optional<bytes>;
+    if (!what.is_record()) return logged(what.origin, what.seq);
+    if (repairs_.stopped_at() || !self().state_.names.find(what.table)) return nothing{};
+    if (auto synced = self().flush(); !synced) return synced.error();
+    const auto packed = self().record(what.table, what.key);
+    if (!packed && packed.error().code == errc::quarantined) return nothing{};
+    if (!packed) return packed.error();
+    if (packed->empty()) return nothing{};
+    return nothing{write_record_answer(*packed, self().state_.replicas, self().state_.seen,
+                                       self().state_.names)};
+  }
+
+  /// Takes what a peer gave for `what`. True when it mended something; what is not proven to be the
+  /// same, or does not fit yet, is left.
+  result<bool> take_back(const wanted& what, bytes_view data) {
+    if (what.is_record()) return repairs_.take_record(self().storage_, self().state_, what, data);
+    const auto origin = self().state_.replicas.find(what.origin);
+    if (!origin) return false;
+    auto mended = repairs_.restore(self().storage_, self().state_, {*origin, what.seq}, data);
+    if (!mended || !*mended) return mended;
+    const auto stopped = repairs_.stopped_at();
+    if (stopped && !repairs_.ledger().damaged_at(*stopped))
+      if (auto done = resume(); !done) return done.error();
+    static_cast<void>(repairs_.rebuild(self().storage_, self().state_));
+    return true;
+  }
+
+ protected:
+  mending() = default;
+
+  // Whether an error was damage that is out of the way now: what met it may try again.
+  [[nodiscard]] bool mends(const error& e) {
+    return e.code == errc::checksum && repairs_.ledger().met_any() &&
+           repairs_.settle(self().storage_, self().state_, self().now_ms());
+  }
+
+  [[nodiscard]] bool scrub_is_due() {
+    const auto now = self().now_ms();
+    return self().options_.scrub_every_ms > 0 &&
+           (scrub_under_way_ ||
+            (now > last_scrub_ms_ && now - last_scrub_ms_ >= self().options_.scrub_every_ms));
+  }
+
+  // What the scrub found.
+  void found_damaged(history::area where, bytes_view key) {
+    if (where == history::area::log) {
+      static_cast<void>(
+          repairs_.log_damaged(self().storage_, history::position_of(key), self().now_ms()));
+    } else if (where == history::area::records) {
+      const auto table = history::index_of(key);
+      if (const auto* slot = self().state_.records.find(table, key.substr(4)))
+        write_again(table, key.substr(4), *slot);
+      else
+        repairs_.ledger().met(table, key.substr(4));
+    } else {
+      repairs_.ledger().note(damage::quarantine_key(where, key), self().now_ms());
+    }
+  }
+
+  // A record that memory still has; what fails is found by the next scrub.
+  template <class Slot>
+  void write_again(state::name_index table, bytes_view key, const Slot& slot) {
+    const auto done = self().storage_.write([&](auto& writer) -> result<> {
+      history::put_record(writer, table, key, slot.position, slot.packed);
+      return {};
+    });
+    if (done) repairs_.ledger().mended();
+  }
+
+  // Replay goes on after a damaged changeset was put back.
+  result<> resume() {
+    repairs_.go_on();
+    typename Engine::cold_reader cold{self().storage_, &repairs_.ledger()};
+    auto replayed =
+        replay_log(self().storage_, cold, self().state_, self().snapshots_, self().options_);
+    if (!replayed)
+      return repairs_.stop(self().storage_, self().state_, replayed.error(), self().now_ms());
+    self().all_is_durable();
+    return repairs_.settle(self().storage_, self().state_, self().now_ms());
+  }
+
+  // The bytes of a durable changeset; nothing when it is not here, or damaged.
+  result<std::optional<bytes>> logged(const replica_id& origin, std::uint64_t seq) {
+    std::optional<bytes> out;
+    auto place = self().place_of(origin, seq);
+    if (!place) return place.error();
+    if (!*place) return out;
+    auto done = self().storage_.read([&](auto& view) -> result<> {
+      auto data =
+          history::get_sealed(view, history::area::log, history::position_key((*place)->position));
+      if (!data) return data.error().code == errc::checksum ? result<>{} : data.error();
+      if (*data) out = bytes{**data};
+      return {};
+    });
+    if (!done) return done.error();
+    return out;
+  }
+
+  // A changeset that is known must have the bytes that the log has. Where those are damaged, it
+  // brings them back.
+  result<> same_as_logged(causal::dot at, bytes_view data) {
+    std::uint64_t position = 0;
+    auto same = self().storage_.read([&](auto& view) -> result<> {
+      auto place = history::find_changeset(view, at);
+      if (!place) return place.error();
+      if (!*place) return {};
+      position = (*place)->position;
+      auto logged = history::get_sealed(view, history::area::log, history::position_key(position));
+      if (!logged) return logged.error();
+      if (!*logged || **logged == data) return {};
+      return intake::forked({self().state_.replicas[at.replica], at.seq});
+    });
+    if (same || same.error().code != errc::checksum || position == 0) return same;
+    if (auto noted = repairs_.log_damaged(self().storage_, position, self().now_ms()); !noted)
+      return noted;
+    auto mended = repairs_.restore(self().storage_, self().state_, at, data);
+    if (!mended) return mended.error();
+    return *mended ? result<>{} : intake::forked({self().state_.replicas[at.replica], at.seq});
+  }
+
+  // Stopped within the log: peers see all of it. It was durable, and they may have been told.
+  result<> show_whole_log() {
+    return self().storage_.read([&](auto& view) -> result<> {
+      auto heads = heads_of_dots(view, self().state_.replicas);
+      if (!heads) return heads.error();
+      self().durable_heads_ = std::move(*heads);
+      const auto newest = view.last(history::area::log);
+      self().durable_position_ = newest ? history::position_of(newest->first) : 0;
+      return {};
+    });
+  }
+
+  repairs repairs_;
+  std::uint64_t last_scrub_ms_ = 0;
+
+ private:
+  Engine& self() noexcept { return static_cast<Engine&>(*this); }
+
+  scrubbing scrubbing_;
+  bool scrub_under_way_ = false;
+};
+
+}  // namespace joinery::detail

@@ -1,0 +1,179 @@
+// repairs: what a replica does about damage in its store.
+//
+// Purpose: moves what was found damaged out of the way, makes records anew from the log, takes
+// changesets and records back from peers, and holds the replica still where its log cannot be read.
+// Invariants: a missing record is rebuilt whole or stays missing; a replica that stopped at a
+// damaged changeset folds nothing beyond it, and goes on from there once it is back.
+// Thread-safety: none; guarded by its owner.
+#pragma once
+
+#include "joinery/replica/log_repair.hpp"
+#include "joinery/replica/record_repair.hpp"
+#include "joinery/replica/wanted.hpp"
+
+namespace joinery::detail {
+
+class repairs {
+ public:
+  [[nodiscard]] damage& ledger() noexcept { return ledger_; }
+  [[nodiscard]] const damage& ledger() const noexcept { return ledger_; }
+
+  /// Where replay had to stop, if it did.
+  [[nodiscard]] const std::optional<std::uint64_t>& stopped_at() const noexcept { return stopped_; }
+  /// What stops everything but reading and sending. Errors: quarantined.
+  [[nodiscard]] result<> running() const {
+    if (!stopped_) return {};
+    return error{errc::quarantined, "a changeset of the log was found damaged",
+                 "log position " + std::to_string(*stopped_),
+                 "sync with a replica that has it: it is fetched again, and everything goes on"};
+  }
+  void go_on() noexcept { stopped_.reset(); }
+
+  /// Replay failed at the end of what was folded: stops there if the entry that follows is damaged.
+  /// Errors: `cause`, when it is not; those of the storage.
+  template <history::storage S>
+  result<> stop(S& storage, const replica_state& state, const error& cause, std::uint64_t now_ms) {
+    const auto position = state.last_position + 1;
+    if (cause.code != errc::checksum || storage.read_only()) return cause;
+    auto noted = log_damaged(storage, position, now_ms);
+    if (!noted) return noted;
+    if (!ledger_.damaged_at(position)) return cause;
+    stopped_ = position;
+    return {};
+  }
+
+  // --- Records ---
+
+  /// Moves the records that reads met as damaged into quarantine, and rebuilds what can be. Errors:
+  /// those of the storage; then everything is as it was.
+  template <history::storage S>
+  result<> settle(S& storage, const replica_state& state, std::uint64_t now_ms) {
+    if (!ledger_.met_any()) return {};
+    if (storage.read_only())
+      return error{errc::read_only, "a damaged store is mended only when open for writing", "", ""};
+    std::vector<bytes> keys;
+    for (const auto& r : ledger_.met_records()) keys.push_back(history::record_key(r.table, r.key));
+    auto aside = storage.write([&](auto& writer) -> result<> {
+      for (const auto& key : keys) damage::set_aside(writer, history::area::records, key, now_ms);
+      return {};
+    });
+    ledger_.forget_met();
+    if (!aside) return aside;
+    for (const auto& key : keys)
+      ledger_.note(damage::quarantine_key(history::area::records, key), now_ms);
+    static_cast<void>(rebuild(storage, state));  // what fails stays missing
+    return {};
+  }
+
+  /// Rebuilds every missing record from the log, if that can be read.
+  template <history::storage S>
+  result<> rebuild(S& storage, const replica_state& state) {
+    if (ledger_.missing_records().empty() || stopped_) return {};
+    record_bases records;
+    for (const auto& r : ledger_.missing_records()) records[r];
+    return finish(storage, state, std::move(records), true);
+  }
+
+  // --- The log ---
+
+  /// Marks the entry at `position`, if it is damaged. Errors: those of the storage.
+  template <history::storage S>
+  result<> log_damaged(S& storage, std::uint64_t position, std::uint64_t now_ms) {
+    if (ledger_.damaged_at(position)) return {};
+    const auto key = history::position_key(position);
+    bool damaged = false;
+    auto done = storage.write([&](auto& writer) -> result<> {
+      const auto value = writer.get(history::area::log, key);
+      damaged = value && !history::open_sealed(history::area::log, key, *value);
+      if (damaged) damage::set_aside(writer, history::area::log, key, now_ms);
+      return {};
+    });
+    if (done && damaged) ledger_.note(damage::quarantine_key(history::area::log, key), now_ms);
+    return done;
+  }
+
+  /// What a peer that needs a damaged changeset is told.
+  static error lost_to_peer(std::uint64_t position) {
+    return {errc::gap, "a changeset that the peer lacks is damaged here",
+            "log position " + std::to_string(position),
+            "sync both with a replica that has it: it is fetched again"};
+  }
+
+  /// Puts a changeset back, if `data` are proven to be its bytes. True when something was mended.
+  template <history::storage S>
+  result<bool> restore(S& storage, const replica_state& state, causal::dot at, bytes_view data) {
+    if (ledger_.log_positions().empty()) return false;
+    auto position = put_back(storage, state, at, data);
+    if (!position) return position.error();
+    if (!*position || !ledger_.damaged_at(**position)) return false;
+    ledger_.restored(**position);
+    return true;
+  }
+
+  // --- With peers ---
+
+  /// What peers are to be asked for.
+  template <history::storage S>
+  result<std::vector<wanted>> list_wanted(S& storage, const replica_state& state) const {
+    constexpr std::size_t most = 64;
+    std::vector<wanted> out;
+    if (!ledger_.log_positions().empty()) {
+      auto dots = dots_at(storage, ledger_.log_positions());
+      if (!dots) return dots.error();
+      for (const auto& [position, at] : *dots)
+        if (out.size() < most) out.push_back({state.replicas[at.replica], at.seq});
+    }
+    for (const auto& r : ledger_.missing_records())
+      if (out.size() < most) out.push_back({{}, 0, std::string{state.names[r.table]}, r.key});
+    return out;
+  }
+
+  /// Takes a missing record from a peer. True when it is there again. A peer that knows more than
+  /// this replica, or too little, cannot help now.
+  template <history::storage S>
+  result<bool> take_record(S& storage, replica_state& state, const wanted& what, bytes_view data) {
+    const auto table = state.names.find(what.table);
+    if (!table || stopped_ || !ledger_.missing(state::record_name_view{*table, what.key}))
+      return false;
+    const auto answer = read_record_answer(data);
+    if (!answer)
+      return error{errc::malformed, "a record that cannot be read", what.table,
+                   "the peer is at fault"};
+    record_base base;
+    crdt::reindexing map;
+    for (const auto& [id, seq] : answer->seen) {
+      const auto index = state.replicas.find(id);
+      if (!index || state.seen.at(*index) < seq) return false;
+      base.seen.set(*index, seq);
+      map.to.push_back(*index);
+    }
+    const auto names = state.names.size();
+    base.packed = state::local_record(answer->portable, map, state.names);
+    if (state.names.size() > names) {  // fields of changesets that are not here: it lies
+      state.names.shrink(names);
+      return false;
+    }
+    record_bases records;
+    records[{*table, what.key}] = std::move(base);
+    auto done = finish(storage, state, std::move(records), false);
+    if (!done) return done.error().code == errc::checksum ? result<bool>{false} : done.error();
+    return true;
+  }
+
+ private:
+  template <history::storage S>
+  result<> finish(S& storage, const replica_state& state, record_bases records, bool anew) {
+    bool whole = !anew;
+    for (const auto& [name, base] : records) whole = whole && base.seen == state.seen;
+    if (!whole)
+      if (auto done = rebuild_from_log(storage, state, records); !done) return done;
+    if (auto done = put_rebuilt(storage, state, records); !done) return done;
+    for (const auto& [name, base] : records) ledger_.rebuilt(name);
+    return {};
+  }
+
+  damage ledger_;
+  std::optional<std::uint64_t> stopped_;
+};
+
+}  // namespace joinery::detail
