@@ -267,6 +267,15 @@ TEST_CASE("network file systems are known by their numbers") {
   CHECK(remote_file_system(0x65735546, 8).empty());  // FUSE on a disk of this machine
   CHECK(remote_file_system(0xEF53, 8).empty());
   CHECK(remote_file_system(0x01021994, 0).empty());  // tmpfs
+  using joinery::store::detail::require_local;
+  CHECK(require_local("", false, "here"));
+  CHECK(require_local("NFS", true, "here"));
+  const auto refused = require_local("NFS", false, "here");
+  CHECK(failed_with(refused, errc::unsupported));
+  CHECK(text(refused).find("allow_network_fs") != std::string::npos);
+  temporary_directory d;
+  auto local = lmdb::open(at(d.path())).value();
+  CHECK(local.status().value().network_file_system.empty());
 }
 
 TEST_CASE("a store that was being made when the power failed is made again") {

@@ -6,23 +6,50 @@
 namespace sport_tracker {
 namespace {
 
+/// One figure of the status, under its name.
+template <class T>
+void line(std::ostream& out, std::string_view name, const T& value) {
+  out << name << std::string(name.size() < 18 ? 18 - name.size() : 1, ' ') << value << "\n";
+}
+
+/// What is wrong, in plain words; nothing when nothing is.
+void show_faults(std::ostream& out, const joinery::replica_status& s,
+                 const joinery::store::lmdb_status& disk) {
+  const auto at = [](std::uint64_t ms) { return utc_time(static_cast<std::int64_t>(ms)); };
+  if (s.blocked) {
+    line(out, "writing", "paused since " + at(s.blocked->since_ms) + ": the device is full");
+    if (s.blocked->free_bytes) line(out, "bytes free", *s.blocked->free_bytes);
+  }
+  if (s.poisoned) line(out, "writing", "stopped: the device failed; open the store again");
+  if (s.stopped_at)
+    line(out, "writing",
+         "stopped: changeset " + std::to_string(*s.stopped_at) +
+             " is damaged; sync with a device that has it");
+  if (s.damaged > 0) line(out, "damaged entries", s.damaged);
+  for (const auto& d : s.damaged_entries) line(out, "  since " + at(d.when_ms), printable(d.place));
+  if (s.repaired > 0) line(out, "mended just now", s.repaired);
+  if (!disk.network_file_system.empty())
+    line(out, "warning", "the store is on a network drive: " + printable(disk.network_file_system));
+  if (s.last_snapshot_error) line(out, "snapshot error", printable(s.last_snapshot_error->text()));
+}
+
 int show_status(context& c) {
+  // First what reads everything: it finds what is wrong.
+  const auto digest = c.db.digest();
+  const auto conflicts = c.db.conflicts();
   const auto s = c.db.status();
   const auto disk = c.db.endpoint().storage().status().value();
-  const auto line = [&](std::string_view name, const auto& value) {
-    c.out << name << std::string(name.size() < 18 ? 18 - name.size() : 1, ' ') << value << "\n";
-  };
-  line("space", s.space.hex());
-  line("replica", s.self.hex());
-  line("changesets", s.changesets);
-  line("durable", s.durable);
-  line("in the snapshot", s.snapshot);
-  line("replicas", s.replicas);
-  line("held", s.held);
-  line("bytes on disk", disk.file_bytes);
-  line("conflicts", c.db.conflicts().value().size());
-  line("digest", c.db.digest().value().hex());
-  if (s.last_snapshot_error) line("snapshot error", printable(s.last_snapshot_error->text()));
+  line(c.out, "space", s.space.hex());
+  line(c.out, "replica", s.self.hex());
+  line(c.out, "changesets", s.changesets);
+  line(c.out, "durable", s.durable);
+  line(c.out, "in the snapshot", s.snapshot);
+  line(c.out, "replicas", s.replicas);
+  line(c.out, "held", s.held);
+  line(c.out, "bytes on disk", disk.file_bytes);
+  if (conflicts) line(c.out, "conflicts", conflicts->size());
+  line(c.out, "digest", digest ? digest->hex() : "none: " + printable(digest.error().text()));
+  show_faults(c.out, s, disk);
   return exit_done;
 }
 

@@ -49,6 +49,7 @@ class cold_reader {
         out.more =
             !out.records.empty() && (out.records.size() >= limits.records || size >= limits.size);
         if (out.more) return false;
+        if (known_ != nullptr && known_->missing({table, full.substr(prefix.size())})) return true;
         auto record = history::open_record(full, value);
         if (!record) {  // all of a batch at once: they are mended together
           met(table, full.substr(prefix.size()));

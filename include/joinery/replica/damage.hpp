@@ -112,7 +112,7 @@ class damage {
   /// What a reader of a missing record gets.
   static error quarantined(const std::string& place) {
     return {errc::quarantined, "a record was found damaged and is not there again yet", place,
-            "sync with a replica that has it: it is fetched again"};
+            "open it for writing, or sync with a replica that has it: it is made anew"};
   }
 
  private:

@@ -31,6 +31,7 @@ template <history::storage Storage>
 class engine : public detail::mending<engine<Storage>> {
   friend detail::mending<engine>;
   using mending = detail::mending<engine>;
+  using mending::gate_;
   using mending::mends;
   using mending::repairs_;
 
@@ -135,23 +136,7 @@ class engine : public detail::mending<engine<Storage>> {
   result<> for_each(std::string_view table, bytes_view from, F&& each) {
     const auto index = state_.names.find(table);
     if (!index) return {};
-    cold_reader cold{storage_, &repairs_.ledger()};
-    bytes next{from};
-    bool stopped = false;
-    const auto one = [&](bytes_view key, const shared_bytes& packed) {
-      next.assign(key).push_back('\0');
-      stopped = !each(key, packed);
-      return !stopped;
-    };
-    for (;;) {
-      auto walked = state_.records.for_each(cold, *index, next, one);
-      if (!walked && mends(walked.error())) continue;
-      if (!walked || stopped) return walked;
-      // The rest was shown; that something is missing from it must not go unsaid.
-      if (repairs_.ledger().missing_from(*index, from))
-        return detail::damage::quarantined("table " + std::string{table});
-      return {};
-    }
+    return this->walk(*index, table, from, each);
   }
 
   /// The dot and stamp that the next local commit would have.
@@ -227,14 +212,7 @@ class engine : public detail::mending<engine<Storage>> {
     s.read_only = read_only_;
     s.schema_conflicts = schema_.conflicts();
     s.last_snapshot_error = snapshots_.last_error();
-    s.blocked = gate_.block();
-    if (s.blocked) s.blocked->free_bytes = detail::free_bytes_of(storage_);
-    s.poisoned = detail::is_poisoned(storage_);
-    s.damaged = repairs_.ledger().count();
-    s.damaged_entries = repairs_.ledger().list();
-    s.repaired = repairs_.ledger().repaired();
-    s.stopped_at = repairs_.stopped_at();
-    s.last_scrub_ms = this->last_scrub_ms_;
+    this->tell_faults(s);
     return s;
   }
 
@@ -295,9 +273,7 @@ class engine : public detail::mending<engine<Storage>> {
       });
       return scanned ? outcome : scanned;
     });
-    if (read || read.error().code != errc::checksum || storage_.read_only()) return read;
-    if (auto noted = repairs_.log_damaged(storage_, next, now_ms()); !noted) return noted;
-    return repairs_.ledger().damaged_at(next) ? repairs_.lost_to_peer(next) : read;
+    return this->found_while_reading_log(next, read);
   }
 
   [[nodiscard]] Storage& storage() noexcept { return storage_; }
@@ -501,7 +477,7 @@ class engine : public detail::mending<engine<Storage>> {
     if (repairs_.stopped_at()) return this->show_whole_log();
     all_is_durable();
     static_cast<void>(repairs_.settle(storage_, state_, now_ms()));
-    if (auto done = compare_schemas(); !done) return done;
+    if (auto done = compare_schemas(); !done && done.error().code != errc::quarantined) return done;
     if (!schema_.conflicts().empty() && !options_.accept_schema_conflicts)
       return schema_.conflicts().front();
     return {};
@@ -515,7 +491,6 @@ class engine : public detail::mending<engine<Storage>> {
   std::shared_ptr<detail::change_feed> changes_ = std::make_shared<detail::change_feed>();
   std::uint64_t watch_failures_ = 0;
   detail::schema_ledger schema_;
-  detail::write_gate gate_;
   std::vector<history::head> durable_heads_;
   std::uint64_t durable_position_ = 0;
   std::uint64_t last_sync_ms_ = 0;

@@ -24,7 +24,7 @@ class mending {
     auto done = scrubbing_.step(self().storage_, entries,
                                 [&](auto where, bytes_view key) { found_damaged(where, key); });
     if (!done) return done;
-    if (repairs_.ledger().met_any() && !self().storage_.read_only())
+    if (repairs_.ledger().met_any())
       if (auto settled = repairs_.settle(self().storage_, self().state_, self().now_ms()); !settled)
         return settled.error();
     if (*done) {
@@ -75,6 +75,48 @@ class mending {
  protected:
   mending() = default;
 
+  void tell_faults(replica_status& s) const {
+    s.blocked = gate_.block();
+    if (s.blocked) s.blocked->free_bytes = free_bytes_of(self().storage_);
+    s.poisoned = is_poisoned(self().storage_);
+    s.damaged = repairs_.ledger().count();
+    s.damaged_entries = repairs_.ledger().list();
+    s.repaired = repairs_.ledger().repaired();
+    s.stopped_at = repairs_.stopped_at();
+    s.last_scrub_ms = last_scrub_ms_;
+  }
+
+  // Walks a table, mending on the way. Its rest is shown even when a record is missing from it, and
+  // that must not go unsaid.
+  template <class F>
+  result<> walk(state::name_index index, std::string_view table, bytes_view from, F&& each) {
+    typename Engine::cold_reader cold{self().storage_, &repairs_.ledger()};
+    bytes next{from};
+    bool stopped = false;
+    const auto one = [&](bytes_view key, const shared_bytes& packed) {
+      next.assign(key).push_back('\0');
+      stopped = !each(key, packed);
+      return !stopped;
+    };
+    for (;;) {
+      auto walked = self().state_.records.for_each(cold, index, next, one);
+      if (!walked && mends(walked.error())) continue;
+      if (!walked || stopped) return walked;
+      if (repairs_.ledger().missing_from(index, from))
+        return damage::quarantined("table " + std::string{table});
+      return {};
+    }
+  }
+
+  // The log was read up to `next`, where `read` says what came of it.
+  result<> found_while_reading_log(std::uint64_t next, const result<>& read) {
+    if (read || read.error().code != errc::checksum) return read;
+    if (auto noted = repairs_.log_damaged(self().storage_, next, self().now_ms()); !noted)
+      return noted;
+    if (!repairs_.ledger().damaged_at(next)) return read;
+    return repairs_.lost_to_peer(next);
+  }
+
   // Whether an error was damage that is out of the way now: what met it may try again.
   [[nodiscard]] bool mends(const error& e) {
     return e.code == errc::checksum && repairs_.ledger().met_any() &&
@@ -95,7 +137,8 @@ class mending {
           repairs_.log_damaged(self().storage_, history::position_of(key), self().now_ms()));
     } else if (where == history::area::records) {
       const auto table = history::index_of(key);
-      if (const auto* slot = self().state_.records.find(table, key.substr(4)))
+      if (const auto* slot = self().state_.records.find(table, key.substr(4));
+          slot != nullptr && !self().storage_.read_only())
         write_again(table, key.substr(4), *slot);
       else
         repairs_.ledger().met(table, key.substr(4));
@@ -178,10 +221,12 @@ class mending {
   }
 
   repairs repairs_;
+  write_gate gate_;
   std::uint64_t last_scrub_ms_ = 0;
 
  private:
   Engine& self() noexcept { return static_cast<Engine&>(*this); }
+  const Engine& self() const noexcept { return static_cast<const Engine&>(*this); }
 
   scrubbing scrubbing_;
   bool scrub_under_way_ = false;

@@ -34,7 +34,7 @@ class repairs {
   template <history::storage S>
   result<> stop(S& storage, const replica_state& state, const error& cause, std::uint64_t now_ms) {
     const auto position = state.last_position + 1;
-    if (cause.code != errc::checksum || storage.read_only()) return cause;
+    if (cause.code != errc::checksum) return cause;
     auto noted = log_damaged(storage, position, now_ms);
     if (!noted) return noted;
     if (!ledger_.damaged_at(position)) return cause;
@@ -44,24 +44,25 @@ class repairs {
 
   // --- Records ---
 
-  /// Moves the records that reads met as damaged into quarantine, and rebuilds what can be. Errors:
-  /// those of the storage; then everything is as it was.
+  /// Moves the records that reads met as damaged into quarantine, and rebuilds what can be. In a
+  /// store that is open for reading they only count as missing. Errors: those of the storage; then
+  /// everything is as it was.
   template <history::storage S>
   result<> settle(S& storage, const replica_state& state, std::uint64_t now_ms) {
     if (!ledger_.met_any()) return {};
-    if (storage.read_only())
-      return error{errc::read_only, "a damaged store is mended only when open for writing", "", ""};
     std::vector<bytes> keys;
     for (const auto& r : ledger_.met_records()) keys.push_back(history::record_key(r.table, r.key));
-    auto aside = storage.write([&](auto& writer) -> result<> {
-      for (const auto& key : keys) damage::set_aside(writer, history::area::records, key, now_ms);
-      return {};
-    });
+    result<> aside;
+    if (!storage.read_only())
+      aside = storage.write([&](auto& writer) -> result<> {
+        for (const auto& key : keys) damage::set_aside(writer, history::area::records, key, now_ms);
+        return {};
+      });
     ledger_.forget_met();
     if (!aside) return aside;
     for (const auto& key : keys)
       ledger_.note(damage::quarantine_key(history::area::records, key), now_ms);
-    static_cast<void>(rebuild(storage, state));  // what fails stays missing
+    if (!storage.read_only()) static_cast<void>(rebuild(storage, state));  // or it stays missing
     return {};
   }
 
@@ -82,12 +83,16 @@ class repairs {
     if (ledger_.damaged_at(position)) return {};
     const auto key = history::position_key(position);
     bool damaged = false;
-    auto done = storage.write([&](auto& writer) -> result<> {
-      const auto value = writer.get(history::area::log, key);
+    auto done = storage.read([&](auto& view) -> result<> {
+      const auto value = view.get(history::area::log, key);
       damaged = value && !history::open_sealed(history::area::log, key, *value);
-      if (damaged) damage::set_aside(writer, history::area::log, key, now_ms);
       return {};
     });
+    if (done && damaged && !storage.read_only())
+      done = storage.write([&](auto& writer) -> result<> {
+        damage::set_aside(writer, history::area::log, key, now_ms);
+        return {};
+      });
     if (done && damaged) ledger_.note(damage::quarantine_key(history::area::log, key), now_ms);
     return done;
   }

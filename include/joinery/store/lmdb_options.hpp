@@ -43,6 +43,9 @@ struct lmdb_status {
   std::uint64_t used_bytes = 0;  ///< up to the last page in use, free pages below it included
   std::uint64_t file_bytes = 0;
   std::uint64_t device_free_bytes = 0;
+  /// Not empty: it is on this network file system, as `allow_network_fs` let it be. There another
+  /// machine can damage it.
+  std::string network_file_system;
   std::uint64_t transaction = 0;  ///< of the newest image, counting committed writes
   unsigned readers = 0;           ///< running reads and pinned images, in all processes
   /// How many commits the oldest of them is behind. Pages freed since then cannot be used again, so

@@ -45,8 +45,8 @@ constexpr std::string_view remote_file_system(std::uint32_t magic, unsigned devi
   return magic == fuse && device_major == 0 ? "FUSE without a local device" : std::string_view{};
 }
 
-/// Refuses a directory on a network file system.
-inline result<> require_local(const std::string& directory) {
+/// What network file system a directory is on; empty for a local one.
+inline result<std::string> network_file_system(const std::string& directory) {
   std::string found;
 #ifdef __linux__
   struct statfs system {};
@@ -60,7 +60,13 @@ inline result<> require_local(const std::string& directory) {
   if (::statfs(directory.c_str(), &system) != 0) return system_error(errno, "statfs", directory);
   if ((system.f_flags & MNT_LOCAL) == 0) found = system.f_fstypename;
 #endif
-  if (found.empty()) return {};
+  return found;
+}
+
+/// Refuses a directory on the network file system `found`, unless that is none or allowed.
+inline result<> require_local(const std::string& found, bool allowed,
+                              const std::string& directory) {
+  if (found.empty() || allowed) return {};
   return error{errc::unsupported, "the directory is on a network file system: " + found, directory,
                "keep the store on a local disk and let replicas sync; allow_network_fs overrides "
                "this for one machine that has the directory to itself"};

@@ -33,10 +33,12 @@ class lmdb_core {
       return error{errc::not_found, "there is no store", options.path,
                    "check the path, or open it for writing with create_if_missing"};
     }
-    if (!options.allow_network_fs) {
-      if (auto local = require_local(options.path); !local) return local.error();
-    }
+    auto network = network_file_system(options.path);
+    if (!network) return network.error();
+    auto local = require_local(*network, options.allow_network_fs, options.path);
+    if (!local) return local.error();
     auto out = std::unique_ptr<lmdb_core>(new lmdb_core(options));
+    out->network_ = std::move(*network);
     // Where nobody can write LMDB does not lock either: there is nothing to protect.
     if (!options.read_only || !is_read_only(options.path)) {
       auto mark = process_mark::take(options.path);
@@ -148,6 +150,7 @@ class lmdb_core {
     if (!environment_) return closed();
     auto out = report(*environment_, options_);
     if (out) out->poisoned = poison_.is_set();
+    if (out) out->network_file_system = network_;
     return out;
   }
 
@@ -362,6 +365,7 @@ class lmdb_core {
   }
 
   lmdb_options options_;
+  std::string network_;  // what network file system it is on, if it is
   pid_t pid_ = ::getpid();
   std::optional<process_mark> mark_;
   std::optional<writer_lock> lock_;
