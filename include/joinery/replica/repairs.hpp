@@ -161,8 +161,9 @@ class repairs {
     record_bases records;
     records[{*table, what.key}] = std::move(base);
     auto done = finish(storage, state, std::move(records), false);
-    if (!done) return done.error().code == errc::checksum ? result<bool>{false} : done.error();
-    return true;
+    if (done) return true;
+    const bool log_is_short = done.error().code == errc::checksum || done.error().code == errc::gap;
+    return log_is_short ? result<bool>{false} : done.error();
   }
 
  private:

@@ -1,7 +1,7 @@
 // wanted: what was found damaged and a peer can give again.
 //
-// Purpose: names one thing: a changeset by its dot, whose bytes the chain digests prove, or a record
-// by table and key, with the version at which it was read.
+// Purpose: names one thing: a changeset by its dot, whose bytes the chain digests prove, or a
+// record by table and key, with the version at which it was read.
 // Format: a record travels as varint n, n × (replica id, varint seq) ascending by id, then the
 // portable record over these ids; docs/format.md.
 // Invariants: `read_record_answer` gives a well-formed record or nothing, whatever the bytes.

@@ -48,6 +48,8 @@ struct event {
   std::uint64_t held_here =
       0;  ///< of in_sync: received, but not integrated yet (here, at the peer)
   std::uint64_t held_there = 0;
+  std::uint64_t held_back = 0;        ///< of in_sync: not sent, since their tables are not selected
+  std::uint64_t held_back_there = 0;  ///< the same at the peer, as far as it named them
   std::optional<error> failure{};
   bool by_peer = false;
 };

@@ -34,7 +34,8 @@ class exchange {
   /// The greeting is over.
   result<> begin(const hello& peer, const std::vector<history::head>& heads) {
     if (peer.verify) verifier_.want();
-    chains_.promised();
+    peer_selects_ = peer.selective;
+    if (!peer_selects_) chains_.promised();
     refetch_.begin(peer.max_frame);
     return outgoing_.start(endpoint_, peer, heads, options_);
   }
@@ -187,10 +188,13 @@ class exchange {
                !incoming_.assembling() && backlog_.empty() && !refetch_.busy();
     if (settled_ && !before) announced_ = false;
     if (settled_ && !first_settled_) first_settled_ = now;
-    const auto certificate = verifier_.step(endpoint_, settled_, now, out);
+    // While something is held back the states differ, and nothing is to be compared.
+    const bool apart =
+        outgoing_.held_back() > 0 || (peer_selects_ && settled_ && chains_.missing(endpoint_) > 0);
+    const auto certificate = verifier_.step(endpoint_, settled_ && !apart, now, out);
     if (!certificate) return certificate.error();
     const bool held = receipts_.held() + outgoing_.held() > 0;
-    const bool patient = verifier_.wanted() && !verifier_.certified_once() && !held &&
+    const bool patient = verifier_.wanted() && !verifier_.certified_once() && !held && !apart &&
                          now < first_settled_.value_or(0) + options_.verify_patience_ms;
     if (*certificate || (settled_ && !announced_ && !patient)) announce(*certificate, events);
     return {};
@@ -202,6 +206,8 @@ class exchange {
     e.digest = certificate;
     e.held_here = receipts_.held();
     e.held_there = outgoing_.held();
+    e.held_back = outgoing_.held_back();
+    if (peer_selects_) e.held_back_there = chains_.missing(endpoint_);
     events.push(std::move(e));
   }
 
@@ -215,6 +221,7 @@ class exchange {
   refetch<E> refetch_;
   verifier<E> verifier_;
 
+  bool peer_selects_ = false;    ///< it may hold back what it named
   bool said_caught_up_ = false;  ///< we have sent all that was there
   bool peer_caught_up_ = false;
   bool settled_ = false;

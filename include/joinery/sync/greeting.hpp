@@ -45,6 +45,7 @@ class greeting {
     m.credit = options.window;
     m.idle_ms = options.idle_timeout_ms;
     m.verify = options.verify;
+    m.selective = options.tables.has_value();
     out.put(message::hello, encode(m));
     for (std::span<const history::head> left{ours}; !left.empty();) {
       const auto n = std::min(left.size(), heads_per_message);

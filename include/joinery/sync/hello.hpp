@@ -30,12 +30,13 @@ struct hello {
   std::uint64_t credit = 0;
   std::uint64_t idle_ms = 0;  ///< the sender gives up after this long without a byte; 0: never
   bool verify = false;
+  bool selective = false;  ///< the sender may hold back some of what its heads name
 };
 
 inline bytes encode(const hello& m) {
   bytes out;
   codec::pack_writer w{out};
-  w.array(11);
+  w.array(12);
   w.text(protocol_magic);
   w.u64(m.version);
   w.u64(m.oldest);
@@ -47,6 +48,7 @@ inline bytes encode(const hello& m) {
   w.u64(m.credit);
   w.u64(m.idle_ms);
   w.boolean(m.verify);
+  w.boolean(m.selective);
   return out;
 }
 
@@ -69,10 +71,11 @@ inline std::optional<hello> read_hello(bytes_view payload) {
   m.credit = in.u64_up_to(max_window);
   m.idle_ms = in.u64();
   m.verify = in.boolean();
+  m.selective = in.boolean();
   if (!in.ok() || !space || !replica || replica->is_none()) return std::nullopt;
   if (m.max_frame < min_frame_limit || m.credit < min_window) return std::nullopt;
   // A newer peer may say more than we understand.
-  const bool whole = m.version > protocol_version ? items >= 11 : items == 11 && in.finished();
+  const bool whole = m.version > protocol_version ? items >= 12 : items == 12 && in.finished();
   if (!whole) return std::nullopt;
   m.space = *space;
   m.replica = *replica;

@@ -54,6 +54,17 @@ class lineage {
     for (const auto& [origin, claim] : claims_) promises_.emplace_back(origin, claim.seq);
   }
 
+  /// How many changesets the peer named that are not here: it holds them back.
+  std::uint64_t missing(E& e) {
+    std::unordered_map<replica_id, std::uint64_t> ours;
+    if (!claims_.empty())
+      for (const auto& h : e.heads()) ours[h.origin] = h.seq;
+    std::uint64_t sum = 0;
+    for (const auto& [origin, claim] : claims_)
+      sum += claim.seq - std::min(claim.seq, ours[origin]);
+    return sum;
+  }
+
   /// The peer says that it has sent all: have we got what it promised, from whomever? Errors:
   /// protocol.
   result<> kept(E& e) {

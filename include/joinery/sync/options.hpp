@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "joinery/codec/frame.hpp"
+#include "joinery/sync/selection.hpp"
 
 namespace joinery::sync {
 
@@ -25,6 +26,10 @@ struct session_options {
   bool once = false;  ///< say bye as soon as both sides are in sync
   bool verify =
       true;  ///< compare digests of the canonical state when in sync (if either side wants it)
+
+  /// Which tables are sent; all when there is none. What depends on others is held back with them
+  /// (selection.hpp). For data that some must never see use a space of its own.
+  std::optional<table_selection> tables{};
 
   std::size_t max_frame = codec::max_frame_body;  ///< largest frame body that is taken
   std::size_t batch = 256u << 10;                 ///< bytes of changesets to put into one frame

@@ -35,6 +35,10 @@ class outgoing {
                      text_of(ours.origin, known + 1), "sync it with a replica that still does"};
       at_ = std::min(at_, **position);
     }
+    if (options.tables) {
+      withholding_.emplace(*options.tables);
+      at_ = 1;  // what depends on what shows only from the beginning
+    }
     return {};
   }
 
@@ -69,7 +73,7 @@ class outgoing {
     const auto read = e.read_log(at_, [&](std::uint64_t position, const replica_id& origin,
                                           std::uint64_t seq, bytes_view changeset) {
       at_ = position;
-      if (offset_ == 0 && seq <= seq_of(has_, origin)) {
+      if (offset_ == 0 && passes_over(position, origin, seq, changeset)) {
         ++at_;
         stopped = more_ = ++visited == most_skipped;
       } else {
@@ -117,6 +121,10 @@ class outgoing {
   [[nodiscard]] bool more() const noexcept { return more_; }
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
   [[nodiscard]] std::uint64_t held() const noexcept { return held_; }
+  /// How many are held back, since the peer is not to have their tables.
+  [[nodiscard]] std::uint64_t held_back() const noexcept {
+    return withholding_ ? withholding_->count() : 0;
+  }
 
  private:
   using seqs = std::unordered_map<replica_id, std::uint64_t>;
@@ -134,6 +142,14 @@ class outgoing {
   static std::uint64_t seq_of(const seqs& map, const replica_id& origin) {
     const auto at = map.find(origin);
     return at == map.end() ? 0 : at->second;
+  }
+
+  bool passes_over(std::uint64_t position, const replica_id& origin, std::uint64_t seq,
+                   bytes_view changeset) {
+    const auto known = seq_of(has_, origin);
+    const bool kept =
+        withholding_ && withholding_->holds_back(position, origin, seq, known, changeset);
+    return kept || seq <= known;
   }
 
   /// Adds a changeset, or a piece of it; false when the frame is full.
@@ -179,6 +195,7 @@ class outgoing {
   std::uint64_t sent_ = 0;
   std::uint64_t received_ = 0;  ///< of these, dealt with by the peer
   std::uint64_t held_ = 0;
+  std::optional<withholding> withholding_;
   bool more_ = false;
 };
 

@@ -1,11 +1,10 @@
 // refetch: asks the peer for what was found damaged here, and gives what it asks for.
 //
-// Purpose: a session mends a store on the way. A changeset is named by its dot, and its chain proves
-// the answer; a record is named by table and key, and comes with the version at which it was read.
-// docs/format-session.md.
-// Invariants: one question at a time each way, so that answers need no credit: no more than one
-// changeset is under way that was not asked for by the one who takes it. What was asked in vain is
-// not asked again in this session.
+// Purpose: a session mends a store on the way. A changeset is named by its dot, and its chain
+// proves the answer; a record is named by table and key, and comes with the version at which it was
+// read. docs/format-session.md.
+// Invariants: one question at a time each way, so that answers need no credit; an answer is no
+// larger than a changeset. What was asked in vain is not asked again in this session.
 // Thread-safety: none; guarded by the session.
 #pragma once
 
