@@ -228,10 +228,21 @@ TEST_CASE("two changesets under one dot are a fork wherever they meet") {
     peer b{1};
     never(b, {first.make(), second.make()});
   }
-  SECTION("the log has the other") {
+  SECTION("the log has the other: both are kept as evidence") {
     peer b{1};
     b.take({predecessor.make(), first.make()}).value();
-    never(b, {second.make()});
+    const auto before = b.digest();
+    CHECK(failed_with(b.take(batch{second.make()}), errc::fork));
+    CHECK(b.digest() == before);
+    never(b, {second.make()});  // it is known by now
+    b.reopen();
+    const auto forks = b.e->status().forks;
+    REQUIRE(forks.size() == 1);
+    CHECK(forks[0].origin == first.origin);
+    CHECK(forks[0].seq == 2);
+    CHECK(forks[0].ours == crypto::hasher{}.add(first.make()).finish());
+    CHECK(forks[0].theirs == crypto::hasher{}.add(second.make()).finish());
+    CHECK(b.content().find(to_hex(second.make())) != std::string::npos);
   }
   SECTION("the other is held, and this one too early as well") {
     peer b{1};

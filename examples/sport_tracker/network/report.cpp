@@ -26,7 +26,7 @@ void report(const network_context& c, const joinery::transport::link_info& link,
       c.err << std::endl;
       break;
     case event_kind::in_sync:
-      c.err << peer << ": in sync";
+      c.err << peer << (event.forked > 0 ? ": in sync but for forks" : ": in sync");
       if (event.digest) c.err << ", digest " << event.digest->hex();
       c.err << std::endl;
       break;
@@ -43,7 +43,9 @@ void report_closed(const network_context& c, const joinery::transport::link_info
   if (!why) return;
   // That a peer went away is no fault of ours.
   if (why->code == joinery::errc::closed && !c.verbose) return;
-  c.err << "error: " << link.address << ": " << printable(why->text()) << std::endl;
+  const bool fault = why->code != joinery::errc::renewed;
+  c.err << (fault ? "error: " : "note: ") << link.address << ": " << printable(why->text())
+        << std::endl;
 }
 
 }  // namespace sport_tracker

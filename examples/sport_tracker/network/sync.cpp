@@ -17,6 +17,7 @@ using joinery::transport::link_info;
 
 constexpr std::chrono::milliseconds first_pause{500};
 constexpr std::chrono::milliseconds longest_pause{30'000};
+constexpr int most_renewals = 5;
 
 joinery::sync::session_options session_options_of(const sync_options& o) {
   joinery::sync::session_options s;
@@ -85,6 +86,11 @@ class visit {
   void closed(const link_info& link, const std::optional<error>& why) {
     here_.link_closed();
     if (here_.stopping()) return;
+    if (why && why->code == errc::renewed && ++renewals_ <= most_renewals) {
+      report_closed(c_, link, why);
+      if (const auto again = here_.peers().connect(o_.where); !again) closed({}, again.error());
+      return;
+    }
     if (!o_.live || (why && is_final(why->code))) {
       failure_ = why;
       return here_.stop();
@@ -115,6 +121,7 @@ class visit {
   joinery::ingest_report merged_;
   std::uint64_t sent_ = 0;
   std::uint64_t held_ = 0;
+  int renewals_ = 0;  ///< how often one of the two took a new replica id
   std::chrono::milliseconds next_pause_ = first_pause;
   std::optional<joinery::crypto::digest> certificate_;
   std::optional<error> failure_;

@@ -33,6 +33,7 @@ enum class errc {
   diverged = 25,         ///< equal versions with different canonical states
   clock_drift = 26,      ///< a stamp too far ahead of this device's clock
   protocol = 27,         ///< a message that the session's state does not allow
+  renewed = 32,          ///< not a fault: one side took a new replica id; connect again
   io = 40,               ///< the operating system or LMDB refused; the text says which call
   full = 41,             ///< no space left on the device
   locked = 42,           ///< the store is open elsewhere
@@ -62,6 +63,7 @@ constexpr std::string_view name_of(errc code) noexcept {
     case errc::diverged: return "diverged";
     case errc::clock_drift: return "clock_drift";
     case errc::protocol: return "protocol";
+    case errc::renewed: return "renewed";
     case errc::io: return "io";
     case errc::full: return "full";
     case errc::locked: return "locked";

@@ -61,7 +61,12 @@ class memory_storage {
     });
   }
 
+  /// As a store on disk tells whether it was copied; empty, for unknown, unless a test says more.
+  [[nodiscard]] bytes place() const { return image_ ? image_->place : bytes{}; }
+
   // What tests do to a storage.
+
+  void set_place(bytes place) { image_->place = std::move(place); }
 
   /// The n-th `operation` from now on (1: the next one) fails with `code`; one fault for each call.
   /// A failed commit that `lands` is invisible, and yet there after a crash: a device may have kept

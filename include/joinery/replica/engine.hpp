@@ -14,6 +14,7 @@
 
 #include "joinery/replica/change_feed.hpp"
 #include "joinery/replica/cold_reader.hpp"
+#include "joinery/replica/identity.hpp"
 #include "joinery/replica/intake.hpp"
 #include "joinery/replica/mending.hpp"
 #include "joinery/replica/options.hpp"
@@ -28,7 +29,8 @@
 namespace joinery {
 
 template <history::storage Storage>
-class engine : public detail::mending<engine<Storage>> {
+class engine : public detail::mending<engine<Storage>>,
+               public detail::identity_of<engine<Storage>> {
   friend detail::mending<engine>;
   using mending = detail::mending<engine>;
   using mending::gate_;
@@ -167,11 +169,7 @@ class engine : public detail::mending<engine<Storage>> {
   /// The open conflicts, ascending by table name and key.
   result<std::vector<state::conflict>> conflicts() {
     std::vector<state::conflict> out;
-    std::vector<std::string> tables;
-    for (state::name_index i = 0; i < state_.names.size(); ++i)
-      tables.emplace_back(state_.names[i]);
-    std::sort(tables.begin(), tables.end());
-    for (const auto& table : tables) {
+    for (const auto& table : state_.names.sorted()) {
       auto walked = for_each(table, {}, [&](bytes_view key, bytes_view packed) {
         state::conflicts_of(table, key, packed, state_.names, state_.replicas,
                             [&](state::conflict c) { out.push_back(std::move(c)); });
@@ -213,6 +211,7 @@ class engine : public detail::mending<engine<Storage>> {
     s.schema_conflicts = schema_.conflicts();
     s.last_snapshot_error = snapshots_.last_error();
     this->tell_faults(s);
+    this->tell_identity(s);
     return s;
   }
 
@@ -280,6 +279,7 @@ class engine : public detail::mending<engine<Storage>> {
 
  private:
   using cold_reader = detail::cold_reader<Storage>;
+  friend class detail::identity_of<engine>;
 
   engine(Storage storage, replica_options options)
       : storage_(std::move(storage)), options_(std::move(options)), schema_(options_.descriptor) {}
@@ -337,16 +337,14 @@ class engine : public detail::mending<engine<Storage>> {
   }
 
   result<ingest_report> take(std::span<const bytes_view> changesets, bool own) {
-    if (read_only_)
-      return error{errc::read_only, "a change to a replica that was opened for reading", "",
-                   "open it for writing"};
-    if (auto running = repairs_.running(); !running) return running.error();
+    if (auto bad = this->unwritable()) return *bad;
     auto done = take_all(changesets, own);
     while (!done) {
       state_.forget_unstored();
       if (!mends(done.error())) break;
       done = take_all(changesets, own);
     }
+    if (!done && done.error().code == errc::fork) this->keep_evidence(changesets);
     deliver_changes();
     return done;
   }
@@ -391,12 +389,14 @@ class engine : public detail::mending<engine<Storage>> {
                             data);
       for (const auto& name : batch.to_drop)
         writer.erase(history::area::held, detail::held_changesets::storage_key(name));
+      if (own) this->note_commit(writer, batch.accepted.back()->at.seq);
       return {};
     });
     gate_.tried(stored, batch.size(), now_ms());
     if (!stored) return stored.error();
 
     detail::all_names_stored(state_);
+    if (own) this->committed(batch.accepted.back()->at.seq);
     for (auto& [name, data] : batch.to_hold) held_.add(name, std::move(data));
     for (const auto& name : batch.to_drop) held_.erase(name);
     for (const auto& a : batch.accepted) {
@@ -457,11 +457,10 @@ class engine : public detail::mending<engine<Storage>> {
       if (read_only_)
         return error{errc::not_found, "there is no replica in this store", "",
                      "open it for writing once to make one"};
-      system_random fallback;
-      auto& random = options_.random != nullptr ? *options_.random : fallback;
-      if (auto done = detail::make_store(storage_, options_.space, random, state_); !done)
+      if (auto done = detail::make_store(storage_, options_.space, this->random(), state_); !done)
         return done;
     }
+    if (auto done = this->load_identity(); !done) return done;
     cold_reader cold{storage_, &repairs_.ledger()};
     auto marks = storage_.read([&](auto& view) -> result<> {
       repairs_.ledger().load(view);
@@ -480,7 +479,7 @@ class engine : public detail::mending<engine<Storage>> {
     if (auto done = compare_schemas(); !done && done.error().code != errc::quarantined) return done;
     if (!schema_.conflicts().empty() && !options_.accept_schema_conflicts)
       return schema_.conflicts().front();
-    return {};
+    return this->take_place();
   }
 
   Storage storage_;

@@ -24,6 +24,10 @@ struct replica_options {
   /// one of another type is a `type_mismatch` when it is read.
   bool accept_schema_conflicts = false;
 
+  /// Takes a new replica id by itself when the store turns out to be a copy, or put back from an
+  /// older image. When false, that is errc::fork until the program calls `renew`.
+  bool renew = true;
+
   clock* time = nullptr;            ///< the system's when null
   random_source* random = nullptr;  ///< the system's when null
 

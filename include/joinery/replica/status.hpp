@@ -11,6 +11,7 @@
 
 #include "joinery/base/error.hpp"
 #include "joinery/causal/replica_id.hpp"
+#include "joinery/replica/fork_report.hpp"
 #include "joinery/replica/write_block.hpp"
 
 namespace joinery {
@@ -36,6 +37,8 @@ struct replica_status {
   bool read_only = false;
   /// What the space, or a peer's change to it, says of a field otherwise than this program.
   std::vector<error> schema_conflicts;
+  std::vector<fork_report> forks;            ///< origins with two changesets under one dot
+  std::vector<replica_id> former_ids;        ///< that this store wrote under before, oldest first
   std::optional<error> last_snapshot_error;  ///< why the last snapshot step failed, if it did
   std::optional<write_block> blocked;        ///< the device is full: no writes at present
   bool poisoned = false;                     ///< a commit or sync failed: open the store again

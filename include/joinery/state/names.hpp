@@ -6,11 +6,13 @@
 // Thread-safety: none; guarded by its owner.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace joinery::state {
 
@@ -31,6 +33,13 @@ class name_table {
   /// Precondition: `index < size()`.
   [[nodiscard]] std::string_view operator[](name_index index) const { return names_[index]; }
   [[nodiscard]] std::size_t size() const noexcept { return names_.size(); }
+
+  /// All names, as copies: the table may grow meanwhile.
+  [[nodiscard]] std::vector<std::string> sorted() const {
+    std::vector<std::string> out(names_.begin(), names_.end());
+    std::sort(out.begin(), out.end());
+    return out;
+  }
 
   /// Forgets every index from `size` on: undoes additions that came to nothing.
   void shrink(std::size_t size) {

@@ -75,6 +75,11 @@ class lmdb {
   /// running reads.
   result<> refresh() { return core_ ? core_->refresh() : moved_away(); }
 
+  /// Tells where the bytes lie: another value means that they were copied there. Moving the
+  /// directory within its file system keeps it, also over restarts. Empty where files have no
+  /// lasting numbers.
+  [[nodiscard]] bytes place() const { return core_ ? core_->place() : bytes{}; }
+
   /// How large, how full, who reads. Works also when the store is poisoned.
   result<lmdb_status> status() const {
     if (!core_) return moved_away();

@@ -9,10 +9,12 @@
 #include <concepts>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "joinery/base/result.hpp"
 #include "joinery/history/head.hpp"
+#include "joinery/replica/fork_report.hpp"
 #include "joinery/replica/report.hpp"
 #include "joinery/schema/descriptor.hpp"
 
@@ -45,6 +47,36 @@ concept endpoint = requires(E& e, const replica_id& id, std::uint64_t n, log_vis
   { e.ingest(changesets) } -> std::same_as<result<ingest_report>>;
   /// The digest of the canonical state at exactly the version that `heads` shows after the call.
   { e.digest() } -> std::same_as<result<crypto::digest>>;
+};
+
+/// How far each replica's changesets do not depend on a branch; not listed: all of them.
+using clean_versions = std::unordered_map<replica_id, std::uint64_t>;
+
+/// An endpoint that can settle what comes of copied stores: take a new id, and live with forks of
+/// other origins. Sessions of any other end with errc::fork when they find one.
+template <class E>
+concept settling_endpoint = endpoint<E> &&
+    requires(E& e, const replica_id& id, std::uint64_t n, bytes_view changeset) {
+  /// Whether a session may let it take a new id.
+  { e.may_renew() } -> std::same_as<bool>;
+  /// Takes one; what it wrote after `n` goes on under that.
+  { e.renew(n) } -> std::same_as<result<>>;
+  /// How far its own changesets may be known to others.
+  { e.given_away() } -> std::same_as<std::uint64_t>;
+  /// What is durable is about to be given away.
+  { e.offer() } -> std::same_as<result<>>;
+  /// A session lives, or no longer.
+  e.follow(true);
+  /// Of this object alone.
+  { e.instance() } -> std::convertible_to<replica_id>;
+  /// The forks that are known.
+  { e.forks() } -> std::same_as<std::vector<fork_report>>;
+  /// Keeps evidence of one; empty when the changeset was too large to come along.
+  { e.note_fork(id, n, changeset) } -> std::same_as<result<bool>>;
+  /// What may go to a peer that shares the history of `id` up to `n` only.
+  { e.clean_of(id, n) } -> std::same_as<result<clean_versions>>;
+  /// The changeset (`id`, `n`); empty when it is not there.
+  { e.changeset_at(id, n) } -> std::same_as<result<bytes>>;
 };
 
 }  // namespace joinery::sync

@@ -50,6 +50,8 @@ struct event {
   std::uint64_t held_there = 0;
   std::uint64_t held_back = 0;        ///< of in_sync: not sent, since their tables are not selected
   std::uint64_t held_back_there = 0;  ///< the same at the peer, as far as it named them
+  std::uint64_t forked = 0;  ///< of in_sync: origins of which the peer has another history: then
+                             ///< the two have all that they can share, and are not the same
   std::optional<error> failure{};
   bool by_peer = false;
 };

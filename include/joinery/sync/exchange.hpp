@@ -3,7 +3,8 @@
 // Purpose: takes in data and acknowledgements, sends what the peer lacks, and finds out when both
 // are in sync.
 // Invariants: acknowledgements and grants go before data, so that a peer which waits for them never
-// waits for all that; nothing is produced beyond the outbox's low-water mark.
+// waits for all that; while a doubt about the lineage is looked into, nothing comes in or goes out;
+// nothing is produced beyond the outbox's low-water mark.
 // Thread-safety: none; guarded by the session.
 #pragma once
 
@@ -12,6 +13,7 @@
 #include "joinery/sync/event.hpp"
 #include "joinery/sync/greeting.hpp"
 #include "joinery/sync/incoming.hpp"
+#include "joinery/sync/inquiry.hpp"
 #include "joinery/sync/outgoing.hpp"
 #include "joinery/sync/receipts.hpp"
 #include "joinery/sync/refetch.hpp"
@@ -25,6 +27,7 @@ class exchange {
   exchange(E& e, const session_options& options)
       : endpoint_(e),
         options_(options),
+        inquiry_(e),
         incoming_(options.window),
         backlog_(options),
         receipts_(options),
@@ -37,6 +40,7 @@ class exchange {
     peer_selects_ = peer.selective;
     if (!peer_selects_) chains_.promised();
     refetch_.begin(peer.max_frame);
+    inquiry_.begin(endpoint_, peer, heads, chains_);
     return outgoing_.start(endpoint_, peer, heads, options_);
   }
 
@@ -59,6 +63,8 @@ class exchange {
       case message::digest:
         if (const auto m = read_digest(f.payload)) return verifier_.claim(*m), result<>{};
         return unreadable("digest");
+      case message::inquiry:
+        return inquiry_.take(endpoint_, f.payload, chains_, outgoing_, incoming_);
       case message::refetch: return refetch_.asked(f.payload);
       case message::refetched: return refetch_.answered(endpoint_, f.payload);
       case message::ping:
@@ -77,6 +83,8 @@ class exchange {
     if (backlog_.empty())
       if (const auto amount = incoming_.grant(); amount > 0)
         out.put(message::credit, encode_credit(amount));
+    if (auto settled = inquiry_.step(endpoint_, chains_, outgoing_, out); !settled) return settled;
+    if (inquiry_.busy(chains_)) return settled_ = false, result<>{};
     while (out.size() < options_.low_water) {
       const auto sent = outgoing_.send(endpoint_, out);
       if (!sent) return sent.error();
@@ -104,7 +112,7 @@ class exchange {
   [[nodiscard]] std::optional<std::uint64_t> next_wake(std::uint64_t now) const {
     std::optional<std::uint64_t> first;
     const auto consider = [&](std::uint64_t at) { first = std::min(first.value_or(at), at); };
-    if (outgoing_.more()) consider(now);
+    if (outgoing_.more() || chains_.doubtful()) consider(now);
     if (receipts_.waiting()) consider(now + options_.durable_poll_ms);
     if (const auto at = backlog_.next(now)) consider(*at);
     if (settled_) {
@@ -143,7 +151,7 @@ class exchange {
 
   /// Stores what came, or keeps it until that is possible.
   result<> ingest(std::span<const bytes_view> changesets, event_queue& events) {
-    if (!backlog_.empty()) return backlog_.keep(changesets);
+    if (!backlog_.empty() && !inquiry_.busy(chains_)) return backlog_.keep(changesets);
     auto stored = store(changesets, events);
     if (stored || !backlog::passes(stored.error())) return stored;
     event e{event_kind::paused};
@@ -153,16 +161,27 @@ class exchange {
   }
 
   result<> store(std::span<const bytes_view> changesets, event_queue& events) {
+    if (inquiry_.busy(chains_)) return drop(changesets.size());
     // Whose they are stands in the changesets themselves: a relay has no label to get wrong.
     std::vector<history::head> names;
     for (const auto data : changesets) {
       const auto name = codec::peek_dot(data);
       if (!name || name->second == 0) return unreadable("changes");
       names.push_back({name->first, name->second, {}});
-      if (name->first == endpoint_.self() && name->second > lineage<E>::own_seq(endpoint_))
-        return lineage<E>::outlived(names.back());
+      if (inquiry_.bars(name->first, name->second))
+        return error{errc::protocol, "a changeset of a branch that is not ours",
+                     text_of(name->first, name->second), "the peer is at fault"};
+      if (name->first != endpoint_.self() || name->second <= lineage<E>::own_seq(endpoint_))
+        continue;
+      if (auto doubted = chains_.doubt(names.back(), lineage<E>::outlived(names.back())); !doubted)
+        return doubted;
     }
+    if (chains_.doubtful()) return drop(changesets.size());
     const auto report = endpoint_.ingest(changesets);
+    if (!report && report.error().code == errc::fork) {
+      if (auto doubted = doubt_all(names, report.error()); !doubted) return doubted;
+      return drop(changesets.size());
+    }
     if (!report) return report.error();
     for (const auto& name : names) {
       if (auto learnt = outgoing_.learn(name.origin, name.seq); !learnt) return learnt;
@@ -175,12 +194,34 @@ class exchange {
     return {};
   }
 
+  /// Neither stored nor owed: the peer will begin again.
+  result<> drop(std::size_t count) {
+    for (; count > 0; --count) receipts_.note_dropped();
+    return {};
+  }
+
+  /// One of these has other bytes than we have; `why` when none is known here.
+  result<> doubt_all(const std::vector<history::head>& names, const error& why) {
+    bool known = false;
+    for (const auto& name : names) {
+      const auto ours = endpoint_.chain_at(name.origin, name.seq);
+      if (!ours) return ours.error();
+      if (!*ours) continue;
+      known = true;
+      if (auto doubted = chains_.doubt(name, why); !doubted) return doubted;
+    }
+    constexpr int most_refused = 3;  // a peer that sends it again and again is at fault
+    return known && ++refused_ <= most_refused ? result<>{} : result<>{why};
+  }
+
   result<> acknowledge(std::uint64_t now, outbox& out) {
     return receipts_.send(endpoint_, chains_, now, out);
   }
 
   /// In sync? Compares the states, and tells the program.
   result<> settle(std::uint64_t now, outbox& out, event_queue& events) {
+    if (auto same = chains_.reached_all(endpoint_); !same) return same;
+    if (chains_.doubtful()) return settled_ = false, result<>{};
     if (peer_caught_up_ && receipts_.settled() && receipts_.held() == 0 && backlog_.empty())
       if (auto kept = chains_.kept(endpoint_); !kept) return kept;
     const bool before = settled_;
@@ -194,7 +235,8 @@ class exchange {
     const auto certificate = verifier_.step(endpoint_, settled_ && !apart, now, out);
     if (!certificate) return certificate.error();
     const bool held = receipts_.held() + outgoing_.held() > 0;
-    const bool patient = verifier_.wanted() && !verifier_.certified_once() && !held && !apart &&
+    const bool patient = verifier_.wanted() && inquiry_.forked() == 0 &&
+                         !verifier_.certified_once() && !held && !apart &&
                          now < first_settled_.value_or(0) + options_.verify_patience_ms;
     if (*certificate || (settled_ && !announced_ && !patient)) announce(*certificate, events);
     return {};
@@ -208,12 +250,14 @@ class exchange {
     e.held_there = outgoing_.held();
     e.held_back = outgoing_.held_back();
     if (peer_selects_) e.held_back_there = chains_.missing(endpoint_);
+    e.forked = inquiry_.forked();
     events.push(std::move(e));
   }
 
   E& endpoint_;
   const session_options& options_;
   lineage<E> chains_;
+  inquiry<E> inquiry_;
   incoming incoming_;
   backlog backlog_;
   outgoing<E> outgoing_;
@@ -222,6 +266,7 @@ class exchange {
   verifier<E> verifier_;
 
   bool peer_selects_ = false;    ///< it may hold back what it named
+  int refused_ = 0;              ///< batches with other bytes than we have
   bool said_caught_up_ = false;  ///< we have sent all that was there
   bool peer_caught_up_ = false;
   bool settled_ = false;

@@ -82,7 +82,7 @@ class greeting {
     if (m->space != e.space())
       return error{errc::wrong_space, "the peer's space is " + m->space.hex(),
                    "ours is " + e.space().hex(), "name the same space on both sides"};
-    if (m->replica == e.self())
+    if (m->replica == e.self() && !settling_endpoint<E>)
       return error{errc::fork, "the peer has this replica's own id", "replica " + m->replica.hex(),
                    "it is this very store, or a copy of it: a copy needs a new replica id"};
     peer_ = *m;

@@ -50,6 +50,8 @@ class incoming {
     if (buffer_.size() < total_) return std::optional<bytes>{};
     return std::optional<bytes>{std::exchange(buffer_, {})};
   }
+  /// The peer begins again.
+  void forget_pieces() { buffer_.clear(); }
   [[nodiscard]] bool assembling() const noexcept { return !buffer_.empty(); }
 
  private:

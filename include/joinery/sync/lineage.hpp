@@ -2,12 +2,14 @@
 //
 // Purpose: compares the chain digests that a peer states with ours. One for a dot that we do not
 // have yet is remembered, and compared when we get there; what its hello named and it never sent
-// was withheld.
+// was withheld. What does not fit is an error, or, where the endpoint can settle it, a suspicion
+// that the inquiry looks into.
 // Invariants: holds at most `max_origins` claims; the newest of an origin covers its older ones.
 // Thread-safety: none; guarded by the session.
 #pragma once
 
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "joinery/sync/endpoint.hpp"
@@ -24,10 +26,12 @@ class lineage {
  public:
   /// What the peer states of one origin. Errors: fork, flooded; those of the endpoint.
   result<> check(E& e, const history::head& theirs) {
+    if (parted_.contains(theirs.origin)) return {};
     const auto ours = e.chain_at(theirs.origin, theirs.seq);
     if (!ours) return ours.error();
     if (*ours) return compare(theirs, **ours);
-    if (theirs.origin == e.self() && theirs.seq > own_seq(e)) return outlived(theirs);
+    if (theirs.origin == e.self() && theirs.seq > own_seq(e))
+      return doubt(theirs, outlived(theirs));
     if (claims_.size() >= max_origins && !claims_.contains(theirs.origin))
       return error{errc::flooded,
                    "a peer names more than " + std::to_string(max_origins) + " origins", "",
@@ -43,6 +47,7 @@ class lineage {
     if (at == claims_.end() || at->second.seq > ours.seq) return {};
     const auto claim = at->second;
     claims_.erase(at);
+    if (parted_.contains(claim.origin)) return {};
     const auto chain = e.chain_at(claim.origin, claim.seq);
     if (!chain) return chain.error();
     if (!*chain) return {};
@@ -78,6 +83,34 @@ class lineage {
     return {};
   }
 
+  /// Looks at all claims again: the log may have moved for another peer's sake.
+  result<> reached_all(E& e) {
+    if (claims_.empty() || std::exchange(looked_at_, e.log_end()) == e.log_end()) return {};
+    for (const auto& h : e.heads())
+      if (auto same = reached(e, h); !same) return same;
+    return {};
+  }
+
+  /// Origins whose history may part, each with the peer's seq at which that was found.
+  using doubts = std::unordered_map<replica_id, std::uint64_t>;
+  /// Remembers a doubt, or, when the endpoint cannot settle it, gives `why`.
+  result<> doubt(const history::head& theirs, error why) {
+    if constexpr (settling_endpoint<E>) {
+      auto& seq = doubts_[theirs.origin];
+      seq = std::max(seq, theirs.seq);
+      return {};
+    } else {
+      return why;
+    }
+  }
+  [[nodiscard]] bool doubtful() const noexcept { return !doubts_.empty(); }
+  [[nodiscard]] doubts take_doubts() { return std::exchange(doubts_, {}); }
+  /// It does part: it is not compared any more, and what was promised may never come.
+  void part(const replica_id& origin) {
+    parted_.insert(origin);
+    promises_.clear();
+  }
+
   /// The error of a peer that knows `theirs` of us, which we do not.
   static error outlived(const history::head& theirs) {
     return {errc::fork, "a peer knows more of this replica than it does itself",
@@ -92,15 +125,20 @@ class lineage {
   }
 
  private:
-  static result<> compare(const history::head& theirs, const crypto::digest& ours) {
+  result<> compare(const history::head& theirs, const crypto::digest& ours) {
     if (theirs.chain == ours) return {};
-    return error{errc::fork, "two histories of one replica: the changesets differ",
-                 "at or before " + text_of(theirs.origin, theirs.seq),
-                 "a store was copied or put back and written to: one of the copies needs a new id"};
+    return doubt(
+        theirs,
+        error{errc::fork, "two histories of one replica: the changesets differ",
+              "at or before " + text_of(theirs.origin, theirs.seq),
+              "a store was copied or put back and written to: one of the copies needs a new id"});
   }
 
   std::unordered_map<replica_id, history::head> claims_;
   std::vector<std::pair<replica_id, std::uint64_t>> promises_;
+  doubts doubts_;
+  std::unordered_set<replica_id> parted_;
+  std::uint64_t looked_at_ = 0;  ///< the log's end when all claims were looked at
 };
 
 }  // namespace joinery::sync

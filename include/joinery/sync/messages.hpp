@@ -32,6 +32,7 @@ enum class message : std::uint8_t {
   error = 10,
   bye = 11,
   ping = 12,
+  inquiry = 17,  ///< fork_messages.hpp
   refetch = 18,
   refetched = 19,
 };

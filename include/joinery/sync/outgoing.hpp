@@ -23,7 +23,16 @@ class outgoing {
     window_ = credit_ = peer.credit;
     const auto body = std::min<std::uint64_t>(options.batch, peer.max_frame);
     piece_ = static_cast<std::size_t>(std::min<std::uint64_t>(body, codec::max_frame_body)) - slack;
-    for (const auto& h : heads) has_[h.origin] = acked_[h.origin] = h.seq;
+    for (const auto& h : heads) heard_[h.origin] = acked_[h.origin] = h.seq;
+    selection_ = options.tables;
+    return rewind(e);
+  }
+
+  /// Begins again, from what the peer is known to have. Errors: gap.
+  result<> rewind(E& e) {
+    has_ = heard_;
+    awaited_.clear();
+    offset_ = 0;
     at_ = e.log_end();
     for (const auto& ours : e.heads()) {
       const auto known = seq_of(has_, ours.origin);
@@ -35,8 +44,8 @@ class outgoing {
                      text_of(ours.origin, known + 1), "sync it with a replica that still does"};
       at_ = std::min(at_, **position);
     }
-    if (options.tables) {
-      withholding_.emplace(*options.tables);
+    if (selection_) {
+      withholding_.emplace(*selection_);
       at_ = 1;  // what depends on what shows only from the beginning
     }
     return {};
@@ -48,7 +57,17 @@ class outgoing {
       return error{errc::flooded, "a peer names too many origins", "", "the peer is at fault"};
     auto& known = has_[origin];
     known = std::max(known, seq);
+    auto& heard = heard_[origin];
+    heard = std::max(heard, seq);
     return {};
+  }
+
+  /// What goes beyond these is not for this peer.
+  void withhold(const clean_versions& limits) {
+    for (const auto& [origin, seq] : limits) {
+      const auto [at, fresh] = limits_.try_emplace(origin, seq);
+      if (!fresh) at->second = std::min(at->second, seq);
+    }
   }
 
   /// The peer grants more. Errors: protocol.
@@ -66,6 +85,8 @@ class outgoing {
     more_ = false;
     const auto end = e.log_end();
     if (at_ >= end) return false;
+    if constexpr (settling_endpoint<E>)
+      if (auto noted = e.offer(); !noted) return noted.error();
     batch b;
     bool stopped = false;
     const auto room = credit_ > slack ? std::min<std::uint64_t>(piece_, credit_ - slack) : 0;
@@ -144,12 +165,17 @@ class outgoing {
     return at == map.end() ? 0 : at->second;
   }
 
+  [[nodiscard]] bool withheld(const replica_id& origin, std::uint64_t seq) const {
+    const auto limit = limits_.find(origin);
+    return limit != limits_.end() && seq > limit->second;
+  }
+
   bool passes_over(std::uint64_t position, const replica_id& origin, std::uint64_t seq,
                    bytes_view changeset) {
     const auto known = seq_of(has_, origin);
     const bool kept =
         withholding_ && withholding_->holds_back(position, origin, seq, known, changeset);
-    return kept || seq <= known;
+    return kept || withheld(origin, seq) || seq <= known;
   }
 
   /// Adds a changeset, or a piece of it; false when the frame is full.
@@ -189,7 +215,10 @@ class outgoing {
   std::size_t piece_ = 0;     ///< bytes of changesets that one frame may hold
   std::uint64_t window_ = 0;
   std::uint64_t credit_ = 0;
-  seqs has_;      ///< what the peer has, or was sent
+  seqs has_;    ///< what the peer has, or was sent
+  seqs heard_;  ///< what it is known to have
+  clean_versions limits_;
+  std::optional<table_selection> selection_;
   seqs acked_;    ///< what it said is durable there
   seqs awaited_;  ///< sent, and not acknowledged
   std::uint64_t sent_ = 0;

@@ -21,6 +21,8 @@ class receipts {
     owed = std::max(owed, seq);
     ++received_;
   }
+  /// One that was dropped: dealt with, and nothing is owed for it.
+  void note_dropped() { ++received_; }
   void note(const ingest_report& report) { held_ += report.held; }
 
   /// Acknowledges what can be. Errors: fork; those of the endpoint.

@@ -25,7 +25,11 @@ class session {
         reader_(options_.max_frame),
         timers_(options_, now_ms),
         exchange_(endpoint_, options_) {
+    if constexpr (settling_endpoint<E>) endpoint_.follow(true);
     if (auto opened = greeting_.open(endpoint_, options_, outbox_); !opened) fail(opened.error());
+  }
+  ~session() {
+    if constexpr (settling_endpoint<E>) endpoint_.follow(false);
   }
   session(const session&) = delete;
   session& operator=(const session&) = delete;

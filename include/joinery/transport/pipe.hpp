@@ -98,11 +98,10 @@ class pipe {
   bool cut_ = false;
 };
 
-/// Brings two replicas of this process in sync: each has all that the other had, durably, and their
-/// states were compared. Time passes as fast as there is nothing left to do, so that it never
-/// waits. Errors: those of a session (`sync::session`), whichever side found it.
+namespace detail {
+
 template <sync::endpoint A, sync::endpoint B>
-result<> sync_once(A& a, B& b, sync::session_options options = {}) {
+result<> meet(A& a, B& b, sync::session_options options) {
   const auto make_durable = [](auto& e) -> result<> {
     if constexpr (requires { e.flush(); }) return e.flush();
     return {};
@@ -126,6 +125,21 @@ result<> sync_once(A& a, B& b, sync::session_options options = {}) {
   if (at_a.failure() && !(at_a.failed_by_peer() && at_b.failure())) return *at_a.failure();
   if (at_b.failure()) return *at_b.failure();
   return {};
+}
+
+}  // namespace detail
+
+/// Brings two replicas of this process in sync: each has all that the other had, durably, and their
+/// states were compared; when one of them turns out to be a copy, it takes a new id, and they meet
+/// again. Time passes as fast as there is nothing left to do, so that it never waits. Errors: those
+/// of a session (`sync::session`), whichever side found it.
+template <sync::endpoint A, sync::endpoint B>
+result<> sync_once(A& a, B& b, const sync::session_options& options = {}) {
+  constexpr int most_meetings = 5;  // each side may be a copy, and of more than one store
+  for (int meeting = 1;; ++meeting) {
+    auto done = detail::meet(a, b, options);
+    if (done || done.error().code != errc::renewed || meeting == most_meetings) return done;
+  }
 }
 
 }  // namespace joinery::transport

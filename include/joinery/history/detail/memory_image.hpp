@@ -53,6 +53,7 @@ struct memory_image {
   std::vector<fault> faults;
   std::optional<error> poison;
   bool rerun_next_write = false;
+  bytes place;
 
   std::mutex turn;
   std::atomic<std::thread::id> owner{};

@@ -72,6 +72,24 @@ inline result<> require_local(const std::string& found, bool allowed,
                "this for one machine that has the directory to itself"};
 }
 
+/// What tells the file from every copy of it, for as long as it lives: its inode. The device's
+/// number is left out, since it may be another after a restart. Empty on file systems that make
+/// numbers up each time they are mounted (FAT, exFAT, FUSE): an alarm at every start would be worth
+/// nothing.
+inline bytes place_of_file(const std::string& directory, const file& data) {
+#ifdef __linux__
+  struct statfs system {};
+  if (::statfs(directory.c_str(), &system) != 0) return {};
+  for (const std::uint32_t made_up : {0x00004D44u, 0x2011BAB0u, 0x65735546u})
+    if (static_cast<std::uint32_t>(system.f_type) == made_up) return {};
+#else
+  static_cast<void>(directory);
+#endif
+  struct stat info {};
+  if (::fstat(data.fd(), &info) != 0) return {};
+  return "inode " + std::to_string(info.st_ino);
+}
+
 /// Whether nobody can write to the file system of `directory`.
 inline bool is_read_only(const std::string& directory) noexcept {
   struct statvfs info {};

@@ -144,6 +144,10 @@ class lmdb_core {
     return out;
   }
 
+  [[nodiscard]] bytes place() const {
+    return environment_ ? place_of_file(options_.path, environment_->data()) : bytes{};
+  }
+
   result<lmdb_status> status() {
     if (auto bad = forked()) return *bad;
     const gate_pass pass(gate_);  // keeps the map where it is; inside a read it is kept already

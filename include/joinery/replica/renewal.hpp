@@ -1,0 +1,175 @@
+// renewal: a replica takes a new id, and what only it has goes on under that id.
+//
+// Purpose: a store that was copied, cloned, or put back from an older image must not write under
+// its old id any more. Its changesets up to the fork keep their dots; those after it are restamped:
+// the same operations and stamps, as 1, 2, 3 … of the new replica, at the same places of the log.
+// So every change counts once, whatever became of the other copy.
+// Invariants: one transaction; before it nothing has changed, after it the store is that of the new
+// replica. A restamped changeset has seen what the old one had. Records that it touched are worked
+// out anew from the log, and all others are left alone: none of them holds a dot after the fork.
+// Thread-safety: none; called by the replica that is renewed.
+#pragma once
+
+#include <set>
+
+#include "joinery/replica/own_marks.hpp"
+#include "joinery/replica/store_layout.hpp"
+
+namespace joinery::detail {
+
+struct renewal {
+  struct entry {
+    std::uint64_t seq = 0;  ///< under the old id
+    history::log_place place;
+    bytes data;
+  };
+  replica_id old_id;
+  replica_id fresh;
+  causal::replica_index old_index = 0;
+  std::uint64_t common = 0;                         ///< the last seq that stays with the old id
+  std::vector<entry> entries;                       ///< what is restamped, in order
+  std::set<std::pair<std::string, bytes>> touched;  ///< table and key of each record in them
+};
+
+/// The same changes as of `fresh`, whose first changeset has seen `seen` and whose later ones what
+/// the old ones say.
+inline bytes restamped(const codec::changeset& c, const replica_id& fresh, std::uint64_t seq,
+                       const std::vector<codec::seen_increase>& seen) {
+  codec::changeset_writer w;
+  for (const auto& op : c.ops) {
+    const auto& where = c.records[op.record];
+    const bool update = op.action == crdt::cell_action::update;
+    w.add(c.names[where.table], where.key,
+          {op.action, op.incarnation, update ? c.names[op.field] : std::string_view{}, op.type,
+           bytes{op.delta}});
+  }
+  return w.encode(fresh, seq, c.time, seen);
+}
+
+/// Everything that the first changeset of the new replica has seen: the old one up to the fork, and
+/// of all others what its last version was before the first entry, and the increases in that.
+inline std::vector<codec::seen_increase> whole_version(const replica_state& state, const renewal& r,
+                                                       causal::version seen) {
+  seen.set(r.old_index, r.common);
+  std::vector<codec::seen_increase> out;
+  for (causal::replica_index i = 0; i < seen.size(); ++i)
+    if (seen.at(i) > 0) out.push_back({state.replicas[i], seen.at(i)});
+  std::sort(out.begin(), out.end(),
+            [](const auto& a, const auto& b) { return a.replica < b.replica; });
+  return out;
+}
+
+/// Reads the changesets after the fork. Errors: gap, when the log no longer reaches back to them
+/// or, since records must be worked out anew, to its beginning.
+template <history::storage S>
+result<> read_suffix(S& storage, const replica_state& state, renewal& r) {
+  const auto last = state.seen.at(r.old_index);
+  if (r.common >= last) return {};
+  return storage.read([&](auto& view) -> result<> {
+    r.entries.clear();
+    bool whole = false;
+    auto first = history::scan_log(view, 1, [&](std::uint64_t at, bytes_view) {
+      whole = at == 1;
+      return false;
+    });
+    if (!first) return first;
+    if (!whole)
+      return error{errc::gap, "the log no longer reaches back far enough to renew this replica",
+                   "replica " + r.old_id.hex() + ", after changeset " + std::to_string(r.common),
+                   "make a new store and sync into it; what only this one has can be read here"};
+    for (auto seq = r.common + 1; seq <= last; ++seq) {
+      auto place = history::find_changeset(view, {r.old_index, seq});
+      if (!place) return place.error();
+      if (!*place) return log_gap(0);
+      const auto key = history::position_key((*place)->position);
+      auto data = history::get_sealed(view, history::area::log, key);
+      if (!data) return data.error();
+      if (!*data) return log_gap((*place)->position);
+      r.entries.push_back({seq, **place, bytes{**data}});
+    }
+    return {};
+  });
+}
+
+/// Restamps what was read.
+inline result<> restamp(const replica_state& state, renewal& r) {
+  std::vector<std::vector<codec::seen_increase>> seen;
+  causal::version before = state.origins[r.old_index].seen;
+  for (const auto& e : r.entries) {
+    auto c = codec::decode_changeset(e.data);
+    if (!c) return c.error();
+    seen.push_back(c->seen);
+  }
+  for (std::size_t n = 1; n < seen.size(); ++n)
+    for (const auto& s : seen[n]) {
+      const auto i = *state.replicas.find(s.replica);
+      before.set(i, before.at(i) - s.increase);
+    }
+  if (!seen.empty()) seen[0] = whole_version(state, r, before);
+  auto chain = history::chain_start(state.space, r.fresh);
+  for (std::size_t n = 0; n < r.entries.size(); ++n) {
+    auto& e = r.entries[n];
+    auto c = codec::decode_changeset(e.data);
+    if (!c) return c.error();
+    for (const auto& where : c->records)
+      r.touched.emplace(std::string{c->names[where.table]}, bytes{where.key});
+    auto fresh = restamped(*c, r.fresh, n + 1, seen[n]);
+    if (fresh.size() > codec::max_changeset)
+      return error{errc::too_large, "a changeset that is too large under a new replica id", "", ""};
+    e.data = std::move(fresh);
+    e.place.chain = chain = history::chain_next(chain, e.data);
+  }
+  return {};
+}
+
+/// Everything that the storage needs to be the new replica's, in one transaction. The records that
+/// were touched go, and with them the snapshot's mark: the log is replayed from its beginning, over
+/// the records that are there.
+template <history::storage S>
+result<> store_renewal(S& storage, replica_state& state, const renewal& r, const own_marks& marks) {
+  const auto fresh_index = state.index_of(r.fresh);
+  auto done = storage.write([&](auto& writer) -> result<> {
+    using history::area;
+    put_new_names(writer, state);
+    history::put_sealed(writer, area::meta, "replica", r.fresh.view());
+    marks.put(writer);
+    for (const auto& e : r.entries) {
+      writer.erase(area::dots, history::dot_key({r.old_index, e.seq}));
+      history::append_changeset(writer, {fresh_index, e.seq - r.common}, e.place, e.data);
+    }
+    for (const auto& [table, key] : r.touched)
+      if (const auto index = state.names.find(table))
+        writer.erase(area::records, history::record_key(*index, key));
+    if (!r.entries.empty()) writer.erase(area::meta, "snapshot");
+    return {};
+  });
+  if (done)
+    all_names_stored(state);
+  else
+    state.forget_unstored();
+  return done;
+}
+
+/// Does it all. True when something was restamped, so that memory must be loaded anew. Errors: gap,
+/// too_large, and the storage's.
+template <history::storage S>
+result<bool> renew_store(S& storage, replica_state& state, own_marks& marks,
+                         const replica_id& fresh, std::uint64_t common) {
+  renewal r;
+  r.old_id = state.self;
+  r.fresh = fresh;
+  r.old_index = state.index_of(state.self);
+  r.common = common;
+  if (auto done = read_suffix(storage, state, r); !done) return done.error();
+  if (auto done = restamp(state, r); !done) return done.error();
+  auto after = marks;
+  after.offered = 0;
+  after.former.push_back(state.self);
+  after.place = place_of(storage);
+  if (auto done = store_renewal(storage, state, r, after); !done) return done.error();
+  marks = std::move(after);
+  state.self = fresh;
+  return !r.entries.empty();
+}
+
+}  // namespace joinery::detail
