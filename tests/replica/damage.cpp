@@ -326,3 +326,47 @@ TEST_CASE("the scrub finds what nobody reads, in bounded steps, and memory mends
   for (int n = 0; n < 20 && a.e->status().last_scrub_ms == 0; ++n) a.e->tend().value();
   CHECK(a.e->status().damaged >= 1);
 }
+
+TEST_CASE("the origins before a log that begins late are what they were") {
+  // The last entries of a log alone, against what the replica was before them.
+  peer a{1}, b{2}, c{3};
+  for (int n = 1; n <= 12; ++n) {
+    for (auto* p : {&a, &b, &c}) {
+      p->set(key(n % 3), n).value();
+      if (n % 2 == 0) a.take(p->log()).value();
+      if (n % 3 == 0) p->take(a.log()).value();
+    }
+  }
+  for (auto* p : {&b, &c}) a.take(p->log()).value();
+  const auto log = a.log();
+  for (std::size_t kept = 0; kept <= log.size(); kept += 5) {
+    // A replica that has the first entries, and one that has all, and only the last in its log.
+    detail::replica_state early, late;
+    memory_storage disk;
+    early.space = late.space = a.e->space();
+    const auto fold = [](detail::replica_state& s, const bytes& data, std::uint64_t position) {
+      const auto parsed = codec::decode_changeset(data).value();
+      for (const auto& seen : parsed.seen) s.index_of(seen.replica);
+      const causal::dot at{s.index_of(parsed.origin), parsed.seq};
+      s.advance(s.origins[at.replica], at, parsed, {});
+      s.seen.raise(at);
+      s.last_position = position;
+    };
+    for (std::size_t n = 0; n < log.size(); ++n) {
+      if (n < log.size() - kept) fold(early, log[n], n + 1);
+      fold(late, log[n], n + 1);
+      if (n < log.size() - kept) continue;
+      disk.write([&](auto& w) -> result<> {
+            history::put_sealed(w, area::log, history::position_key(n + 1), log[n]);
+            return {};
+          })
+          .value();
+    }
+    const auto found = detail::origins_before(disk, late).value();
+    for (causal::replica_index r = 0; r < early.origins.size(); ++r) {
+      CAPTURE(kept, r);
+      CHECK(found[r].seq == early.origins[r].seq);
+      CHECK(found[r].seen == early.origins[r].seen);
+    }
+  }
+}

@@ -3,7 +3,7 @@
 // Purpose: a damaged record of the snapshot is not lost as long as the log has its operations: they
 // are applied again, from nothing, or from the state that a peer has given.
 // Invariants: reads in batches, never in one long transaction; gives a record only when every
-// operation that it needs was read.
+// operation that it needs was read. The log may begin anywhere.
 // Thread-safety: none; called by the replica's owner.
 #pragma once
 
@@ -41,36 +41,74 @@ inline void apply_to(record_bases& records, const replica_state& state, causal::
   }
 }
 
-/// Brings `records` to what the log makes of them at `state.last_position`, beginning with what
-/// they hold. Errors: those of the log, such as another damaged entry.
-template <history::storage S>
-result<> rebuild_from_log(S& storage, const replica_state& state, record_bases& records) {
-  history::origin_table origins(state.origins.size());
+/// Reads the log's changesets up to `last`, in order and in batches: `each(parsed) -> result<>`.
+template <history::storage S, class F>
+result<> for_each_logged(S& storage, std::uint64_t last, F&& each) {
   constexpr std::size_t batch_size = 256;
-  for (std::uint64_t from = 1; from <= state.last_position;) {
+  for (std::uint64_t from = 1; from <= last;) {
     std::vector<bytes> batch;
+    auto next = from;
     auto read = storage.read([&](auto& view) -> result<> {
       batch.clear();
       return history::scan_log(view, from, [&](std::uint64_t at, bytes_view data) {
-        if (at != from + batch.size() || at > state.last_position) return false;
+        if (at > last) return false;
+        next = at + 1;
         batch.emplace_back(data);
         return batch.size() < batch_size;
       });
     });
     if (!read) return read;
-    if (batch.empty()) return log_gap(from);
+    if (batch.empty()) return {};
     for (const auto& data : batch) {
       auto parsed = codec::decode_changeset(data);
       if (!parsed) return parsed.error();
-      const auto index = state.replicas.find(parsed->origin);
-      if (!index || parsed->seq != origins[*index].seq + 1) return log_gap(from);
-      const causal::dot at{*index, parsed->seq};
-      state.advance(origins[*index], at, *parsed, {});
-      apply_to(records, state, at, *parsed, origins[*index].seen);
-      ++from;
+      if (auto done = each(*parsed); !done) return done;
     }
+    from = next;
   }
   return {};
+}
+
+/// What each origin was before the log's first entry. A changeset tells how its origin's version
+/// grew, so that is what the origin is now, less all that the log tells.
+template <history::storage S>
+result<history::origin_table> origins_before(S& storage, const replica_state& state) {
+  auto origins = state.origins;
+  auto read = for_each_logged(storage, state.last_position, [&](const auto& c) -> result<> {
+    const auto index = state.replicas.find(c.origin);
+    if (!index || origins[*index].seq == 0) return log_gap(0);
+    auto& o = origins[*index];
+    o.seen.set(*index, --o.seq);
+    for (const auto& s : c.seen) {
+      const auto r = state.replicas.find(s.replica);
+      if (!r || o.seen.at(*r) < s.increase) return log_gap(0);
+      o.seen.set(*r, o.seen.at(*r) - s.increase);
+    }
+    return {};
+  });
+  if (!read) return read.error();
+  return origins;
+}
+
+/// Brings `records` to what the log makes of them at `state.last_position`, beginning with what
+/// they hold: they must have seen all that the log no longer has. Errors: gap, when they have not;
+/// those of the log, such as another damaged entry.
+template <history::storage S>
+result<> rebuild_from_log(S& storage, const replica_state& state, record_bases& records) {
+  auto origins = origins_before(storage, state);
+  if (!origins) return origins.error();
+  for (causal::replica_index r = 0; r < origins->size(); ++r)
+    for (const auto& [name, base] : records)
+      if (base.seen.at(r) < (*origins)[r].seq) return log_gap(0);
+  return for_each_logged(storage, state.last_position, [&](const auto& c) -> result<> {
+    const auto index = *state.replicas.find(c.origin);
+    auto& origin = (*origins)[index];
+    if (c.seq != origin.seq + 1) return log_gap(0);
+    const causal::dot at{index, c.seq};
+    state.advance(origin, at, c, {});
+    apply_to(records, state, at, c, origin.seen);
+    return {};
+  });
 }
 
 /// Puts rebuilt records into the snapshot and takes their marks away.
