@@ -12,7 +12,7 @@
 #include "joinery/base/shared_bytes.hpp"
 #include "joinery/causal/hlc.hpp"
 #include "joinery/causal/replica_id.hpp"
-#include "joinery/crdt/detail/cell.hpp"
+#include "joinery/crdt/dispatch.hpp"
 
 namespace joinery {
 
