@@ -28,7 +28,7 @@ replica_id some_id(int n) {
 
 std::string text_of(cell_action a, std::uint64_t incarnation, std::string_view field, shape type,
                     bytes_view delta) {
-  const bool update = a == cell_action::update;
+  const bool update = crdt::carries_delta(a);
   return std::to_string(static_cast<int>(a)) + " " + std::to_string(incarnation) +
          (update
               ? " " + std::string{field} + " " + std::to_string(type.code()) + " " + to_hex(delta)
@@ -59,9 +59,9 @@ struct sample {
                       static_cast<char>(dice.below(256)));
       for (auto left = 1 + dice.below(4); left > 0; --left) {
         changeset_writer::op op;
-        op.action = static_cast<cell_action>(dice.below(4));
+        op.action = static_cast<cell_action>(dice.below(5));
         op.incarnation = 1 + dice.below(dice.chance(90) ? 2 : codec::max_incarnation);
-        if (op.action == cell_action::update) {
+        if (crdt::carries_delta(op.action)) {
           op.field = dice.pick(fields);
           std::tie(op.type, op.delta) = random_delta(dice);
         }
@@ -75,7 +75,9 @@ struct sample {
   static std::pair<shape, bytes> random_delta(testing::prng& dice) {
     const auto number = static_cast<int>(dice.below(5));
     switch (dice.below(10)) {
-      case 0: return {kind::lww, crdt::lww<int>::set(number, dice.below(3))};
+      case 0:
+        return {kind::lww,
+                crdt::lww<int>::set(number, static_cast<std::int64_t>(dice.below(4)) - 1)};
       case 1: return {kind::mv, crdt::lww<std::string>::set("text")};
       case 2: return {kind::or_set, crdt::or_set<int>::insert(number)};
       case 3: return {kind::or_set, crdt::or_set<int>::erase(number)};
@@ -180,7 +182,7 @@ TEST_CASE("a changeset decodes to what was encoded") {
       const auto& r = c.records[op.record];
       got[{std::string{c.names[r.table]}, bytes{r.key}}] +=
           text_of(op.action, op.incarnation,
-                  op.action == cell_action::update ? c.names[op.field] : "", op.type, op.delta);
+                  crdt::carries_delta(op.action) ? c.names[op.field] : "", op.type, op.delta);
     }
     CHECK(got == s.wanted);
     CHECK(codec::peek_dot(data) == std::pair{s.origin, s.seq});
@@ -316,6 +318,7 @@ TEST_CASE("what is not in the format is refused, well framed or not") {
   CHECK(refused(keys({{0, "a"}, {1, "a"}})));
   CHECK(refused(keys({{0, "b"}, {0, "a"}})));
   CHECK(refused(records(h::one_op(4, 1))));
+  CHECK(refused(records(h::one_op(5, 1))));
   CHECK(refused(records(h::one_op(0, 0))));
   CHECK(refused(records(h::one_op(1, 1))));
   CHECK(refused(records(h::one_op(0, codec::max_incarnation + 1))));
@@ -324,7 +327,8 @@ TEST_CASE("what is not in the format is refused, well framed or not") {
   CHECK(decode_changeset(records(h::one_update(1, 9, flag))));
   CHECK(refused(records(h::one_update(2, 9, flag))));
   CHECK(refused(records(h::one_update(1, 0, flag))));
-  CHECK(refused(records(h::one_update(1, 11, flag))));
+  CHECK(refused(records(h::one_update(1, 11, flag)), errc::unsupported));
+  CHECK(refused(records(h::one_update(1, 0x0B0A, flag)), errc::unsupported));
   CHECK(refused(records(h::one_update(1, 10, flag))));
   CHECK(refused(records(h::one_update(1, 0x100000000, flag))));
   CHECK(refused(records(h::one_update(1, 0x0A0A0A0A, flag))));

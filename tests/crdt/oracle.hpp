@@ -41,7 +41,7 @@ struct op {
   verb what{};
   std::int64_t value = 0;   ///< written, added, removed, granted
   std::int64_t key = 0;     ///< in a tally or map
-  std::uint64_t rank = 0;   ///< of a write
+  std::int64_t rank = 0;    ///< of a write
   std::uint64_t ahead = 0;  ///< how far the writer's clock runs ahead
   std::vector<op> inner{};  ///< of an update, one
   int incarnation = 0;      ///< which life of the cell it was meant for

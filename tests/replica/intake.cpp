@@ -418,3 +418,20 @@ TEST_CASE("a stamp is above all that was seen, after a restart with a clock set 
   CHECK(b.take(a.log()).value().integrated == 2);
   CHECK(b.get("k") == 3);
 }
+
+TEST_CASE("a kind of a newer joinery is refused as unsupported, and what came before it stays") {
+  peer a{1};
+  const auto before = forged{some_id(9)}.make();
+  changeset_writer w;
+  w.add("table", "k", {cell_action::update, 1, "f", crdt::shape::from_code(11), "a new delta"});
+  const auto newer = w.encode(some_id(9), 2, causal::hlc_from_ms(1'000'001), {});
+  a.take(before).value();
+  const auto content = a.content();
+  const auto refused = a.take(newer);
+  CHECK(failed_with(refused, errc::unsupported));
+  CHECK(refused.error().what == "a changeset with a field of kind 11");
+  CHECK(refused.error().advice.find("update") != std::string::npos);
+  CHECK(a.content() == content);
+  CHECK(failed_with(a.take(batch{newer, before}), errc::unsupported));
+  CHECK(a.e->log_size() == 1);
+}

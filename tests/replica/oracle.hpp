@@ -18,7 +18,7 @@
 namespace oracle {
 
 enum class leaf { lww, mv, set, counter, tally, max, min, flag };
-enum class verb { create, update, erase, erase_for_good };  // of a record
+enum class verb { create, update, erase, erase_for_good, amend };  // of a record
 enum class deed {
   set,
   insert,
@@ -98,8 +98,8 @@ class world {
       if (o.op->life != out.life) continue;
       for_good = for_good || o.op->what == verb::erase_for_good;
       const bool erases = o.op->what == verb::erase || o.op->what == verb::erase_for_good;
-      (erases ? erasures : touches).push_back(o);
-      if (o.op->what == verb::update) out.updates.push_back(o);
+      if (o.op->what != verb::amend) (erases ? erasures : touches).push_back(o);
+      if (o.op->what == verb::update || o.op->what == verb::amend) out.updates.push_back(o);
     }
     out.alive = !for_good && survives(touches, erasures);
     return out;

@@ -12,7 +12,7 @@ TEST_CASE("the help names every command, and every command has its own") {
   CHECK(help.code == 0);
   CHECK(help.err.empty());
   for (const auto* command : {"import", "profile", "workouts", "post", "streak", "show",
-                              "conflicts", "status", "digest", "serve", "sync"}) {
+                              "conflicts", "status", "digest", "inspect", "serve", "sync"}) {
     INFO(command);
     CHECK(has(help.out, std::string("  ") + command));
     const auto own = phone.run({command, "--help"});
@@ -209,6 +209,23 @@ TEST_CASE("posts are written, edited, liked, commented on and taken down") {
   CHECK_FALSE(has(phone.ask({"post", "list"}), "And down."));
   phone.make({"post", "delete", key});
   CHECK(phone.ask({"post"}).empty());
+}
+
+TEST_CASE("inspect shows what is stored, without the schema") {
+  const scratch files;
+  const device phone{files, "phone"};
+  phone.make({"profile", "set", "name", "Ana \"A\""});
+  phone.make({"streak", "set", "daily", "--days", "mon"});
+  const auto before = phone.digest();
+  const auto overview = phone.ask({"inspect"});
+  CHECK(has(overview, "\"user_profiles\"  1 records, 0 deleted; update_wins, rank 0"));
+  CHECK(has(overview, "\"joinery.schema\"  2 records"));
+  CHECK(has(overview, "(this replica)"));
+  CHECK(has(overview, "log  2 entries"));
+  CHECK(has(phone.ask({"inspect", "user_profiles"}), "{\"key\":\"me\",\"alive\":true"));
+  CHECK(has(phone.ask({"inspect", "user_profiles", "me"}), "Ana \\\"A\\\""));
+  CHECK(phone.run({"inspect", "user_profiles", "you"}).code == 2);
+  CHECK(phone.digest() == before);
 }
 
 TEST_CASE("a streak is planned, frozen, paused and deleted") {

@@ -34,16 +34,18 @@ class enumeration {
  public:
   std::size_t histories = 0;
 
-  enumeration(int replicas, int changes, bool erase_for_good, bool with_joins)
+  enumeration(int replicas, int changes, bool erase_for_good, bool with_joins, bool amends = false)
       : replicas_(replicas),
         most_(changes),
-        erase_(erase_for_good ? cell_action::erase_final : cell_action::erase),
+        actions_{cell_action::create, cell_action::update,
+                 erase_for_good ? cell_action::erase_final : cell_action::erase},
         with_joins_(with_joins) {
     replica_id id;
     for (unsigned char r = 1; r <= 3; ++r) id.data.fill(r), roster_.add(id);
     world_.rank_of_id = {0, 1, 2};
     world_.tables = {{"t", {{"count", 0, oracle::leaf::counter}, {"text", 0, oracle::leaf::lww}}}};
     states_[0] = bytes{};
+    if (amends) actions_.push_back(cell_action::amend);
     extend();
   }
 
@@ -61,9 +63,9 @@ class enumeration {
     context.raise(c.at);
     const causal::stamp by{c.at, i + 1, context};
     const auto update = [&](state::field_id f, bytes_view delta) {
-      state::apply_op(record, cell_action::update, c.incarnation, f, delta, by);
+      state::apply_op(record, c.action, c.incarnation, f, delta, by);
     };
-    if (c.action != cell_action::update) {
+    if (!crdt::carries_delta(c.action)) {
       state::apply_op(record, c.action, c.incarnation, {}, {}, by);
     } else {
       update(count_field, crdt::pn_counter::add(1 << i));
@@ -114,13 +116,14 @@ class enumeration {
       oracle::operation o{.table = "t", .life = static_cast<int>(c.incarnation)};
       o.what = c.action == cell_action::create   ? oracle::verb::create
                : c.action == cell_action::update ? oracle::verb::update
+               : c.action == cell_action::amend  ? oracle::verb::amend
                : c.action == cell_action::erase  ? oracle::verb::erase
                                                  : oracle::verb::erase_for_good;
       o.x = 1 << i;
       e.operations.push_back(o);
       o.field = 1;
       o.x = static_cast<int>(i) + 1;
-      if (o.what == oracle::verb::update) e.operations.push_back(o);
+      if (crdt::carries_delta(c.action)) e.operations.push_back(o);
       world_.events[static_cast<int>(i)] = e;
       all.insert(static_cast<int>(i));
     }
@@ -157,7 +160,7 @@ class enumeration {
       for (subset seen = 0; seen < 1u << n; ++seen) {
         if ((own & ~seen) || !closed(seen)) continue;
         const auto cell = crdt::read_cell(states_[seen]);
-        for (const auto action : {cell_action::create, cell_action::update, erase_}) {
+        for (const auto action : actions_) {
           if (action != cell_action::create && !cell.alive()) continue;
           changes_.push_back({{r, seq}, seen, action, cell.incarnation + (cell.alive() ? 0 : 1)});
           extend();
@@ -178,7 +181,7 @@ class enumeration {
 
   int replicas_;
   int most_;
-  cell_action erase_;
+  std::vector<cell_action> actions_;
   bool with_joins_;
   causal::roster roster_;
   oracle::world world_;
@@ -191,6 +194,10 @@ class enumeration {
 TEST_CASE("every history of four changesets by three replicas, and every join in it") {
   for (const bool for_good : {false, true})
     CHECK(enumeration(3, 4, for_good, true).histories > 1500);
+}
+TEST_CASE("every history with amendments, which are no touch, and every join in it") {
+  for (const bool for_good : {false, true})
+    CHECK(enumeration(2, 4, for_good, true, true).histories > 1500);
 }
 TEST_CASE("every history of five changesets by two replicas, in every order of delivery") {
   for (const bool for_good : {false, true})

@@ -45,7 +45,9 @@ std::pair<field_id, bytes> random_delta(bytes_view value, prng& dice) {
   const auto n = static_cast<int>(dice.below(3));
   const auto at = [&](state::name_index name, shape type) { return field_id{name, type}; };
   switch (dice.below(9)) {
-    case 0: return {at(0, kind::lww), crdt::lww<int>::set(n, dice.below(2))};
+    case 0:
+      return {at(0, kind::lww),
+              crdt::lww<int>::set(n, static_cast<std::int64_t>(dice.below(3)) - 1)};
     case 1: return {at(1, kind::mv), crdt::lww<int>::set(n)};
     case 2: return {at(2, kind::or_set), crdt::or_set<int>::insert(n)};
     case 3: return {at(2, kind::or_set), crdt::or_set<int>::erase(n)};
@@ -120,7 +122,7 @@ class exchange {
       } else if (what < 25) {
         o.action = what < 15 ? cell_action::erase_final : cell_action::erase;
       } else {
-        o.action = cell_action::update;
+        o.action = dice_.chance(20) ? cell_action::amend : cell_action::update;
         std::tie(o.field, o.delta) = random_delta(cell.value, dice_);
       }
       state::apply_op(n.record, o.action, o.incarnation, o.field, o.delta,

@@ -52,6 +52,7 @@ struct changeset {
   std::vector<bytes_view> names;
   std::vector<changed_record> records;  ///< ascending by table name and key
   std::vector<record_op> ops;           ///< grouped by record, in the order in which they were made
+  std::optional<crdt::shape> unknown;   ///< a kind of a newer joinery; only while it is read
 };
 
 /// Collects a transaction's operations and writes the changeset.
@@ -86,7 +87,7 @@ class changeset_writer {
     for (const auto& [where, ops] : records_) {
       name(where.first);
       for (const auto& o : ops)
-        if (o.action == crdt::cell_action::update) name(o.field);
+        if (crdt::carries_delta(o.action)) name(o.field);
     }
 
     bytes out;
@@ -111,7 +112,7 @@ class changeset_writer {
       w.binary(where.second);
       w.array(ops.size());
       for (const auto& o : ops) {
-        const bool update = o.action == crdt::cell_action::update;
+        const bool update = crdt::carries_delta(o.action);
         w.array(update ? 5 : 2);
         w.u64(static_cast<std::uint64_t>(o.action));
         w.u64(o.incarnation);
@@ -145,14 +146,15 @@ inline void read_ops(pack_reader& in, changeset& c) {
     record_op op;
     op.record = record;
     const auto items = in.array();
-    op.action = static_cast<crdt::cell_action>(in.u64_up_to(3));
+    op.action = static_cast<crdt::cell_action>(in.u64_up_to(4));
     op.incarnation = in.u64_up_to(max_incarnation);
-    const bool update = op.action == crdt::cell_action::update;
+    const bool update = crdt::carries_delta(op.action);
     if (items != (update ? 5u : 2u) || op.incarnation == 0) in.fail();
     if (update) {
       op.field = static_cast<std::uint32_t>(in.u64_up_to(c.names.size() - 1));
       op.type = crdt::shape::from_code(static_cast<std::uint32_t>(in.u64_up_to(0xFFFFFFFF)));
       op.delta = in.binary();
+      if (in.ok() && op.type.newer()) c.unknown = op.type;
       if (!in.ok() || !op.type.valid() || !crdt::valid_delta(op.type, op.delta)) in.fail();
     }
     c.ops.push_back(op);
@@ -221,6 +223,10 @@ inline result<changeset> decode_changeset(bytes_view data) {
   changeset c;
   // The head in its shortest form, as `peek_dot` takes it for granted.
   if (detail::read_changeset(data, c) && peek_dot(data) == std::pair{c.origin, c.seq}) return c;
+  if (c.unknown)
+    return error{errc::unsupported,
+                 "a changeset with a field of kind " + std::to_string(c.unknown->code()), "",
+                 "a newer program wrote it: update this one"};
   pack_reader probe{data};
   if (probe.array() > 0 && probe.ok()) {
     const auto format = probe.u64();

@@ -34,6 +34,10 @@ constexpr std::string_view name_of(kind k) noexcept {
   return at < std::size(names) ? names[at] : names[0];
 }
 
+/// The rank of writes that yield to every write of a person or program: those of migrations.
+/// Ranks that a schema declares are 0 or more.
+inline constexpr std::int64_t yielding_rank = -1;
+
 /// Kinds from the outside in, one byte each, the outermost lowest; 0 ends it.
 class shape {
  public:
@@ -64,6 +68,12 @@ class shape {
     auto s = *this;
     while (s.outer() == kind::map) s = s.inner();
     return s.code_ >= 1 && s.code_ <= 9;
+  }
+  /// Whether a kind in it is one that only a newer joinery can know.
+  [[nodiscard]] constexpr bool newer() const noexcept {
+    auto s = *this;
+    while (s.outer() == kind::map) s = s.inner();
+    return s.outer() > kind::map;
   }
   friend constexpr auto operator<=>(const shape&, const shape&) = default;
 

@@ -21,9 +21,9 @@ class lww : public packed<detail::register_rules<kind::lww>, B> {
 
   /// Shows `v` from now on. A higher `rank` wins over later writes of lower rank that are
   /// concurrent.
-  [[nodiscard]] static bytes set(const T& v, std::uint64_t rank = 0) {
+  [[nodiscard]] static bytes set(const T& v, std::int64_t rank = 0) {
     bytes d;
-    byte_writer{d}.varint(rank);
+    byte_writer{d}.zigzag(rank);
     encode_value_to(d, v);
     return d;
   }

@@ -21,9 +21,9 @@ class mv : public packed<detail::register_rules<kind::mv>, B> {
   using value_type = T;
 
   /// Replaces every value that the writer has seen.
-  [[nodiscard]] static bytes set(const T& v, std::uint64_t rank = 0) {
+  [[nodiscard]] static bytes set(const T& v, std::int64_t rank = 0) {
     bytes d;
-    byte_writer{d}.varint(rank);
+    byte_writer{d}.zigzag(rank);
     encode_value_to(d, v);
     return d;
   }

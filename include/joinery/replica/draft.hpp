@@ -31,8 +31,16 @@ class draft final : public schema::record_access {
  public:
   using op = codec::changeset_writer::op;
 
+  /// For changes that are no touch, and yield to all others: see `crdt::cell_action::amend`.
+  struct amending {};
+  static constexpr amending amends{};
+
+  draft(draft_source& from, std::string_view table, schema::delete_rule rule, bytes key, amending)
+      : draft(from, table, rule, std::move(key), crdt::yielding_rank) {
+    update_ = crdt::cell_action::amend;
+  }
   draft(draft_source& from, std::string_view table, schema::delete_rule rule, bytes key,
-        std::uint64_t rank = 0)
+        std::int64_t rank = 0)
       : from_(from), table_(table), rule_(rule), rank_(rank), key_(std::move(key)) {
     const auto cell = crdt::read_cell(from_.committed(table_, key_));
     incarnation_ = cell.incarnation;
@@ -90,7 +98,7 @@ class draft final : public schema::record_access {
     if (!alive_)
       throw failure({errc::dead_record, "a change to a record that is deleted or was never made",
                      where() + " field " + std::string{field}, "create it first"});
-    touched_ = true;
+    touched_ = touched_ || update_ == crdt::cell_action::update;
     auto& c = changed_[{field, type}];
     c.deltas.push_back(delta);
     const auto [last, fresh] =
@@ -102,12 +110,12 @@ class draft final : public schema::record_access {
       }
       last->second = ops_.size();
     }
-    ops_.push_back({crdt::cell_action::update, incarnation_, field, type, std::move(delta)});
+    ops_.push_back({update_, incarnation_, field, type, std::move(delta)});
   }
 
   [[nodiscard]] const causal::roster& replicas() const override { return from_.replicas(); }
   [[nodiscard]] causal::replica_index self() const override { return from_.stamp().at.replica; }
-  [[nodiscard]] std::uint64_t rank() const override { return rank_; }
+  [[nodiscard]] std::int64_t rank() const override { return rank_; }
   [[nodiscard]] std::string where() const override {
     return std::string{table_} + "[" + row_access::printable(key_) + "]";
   }
@@ -138,7 +146,8 @@ class draft final : public schema::record_access {
   draft_source& from_;
   std::string_view table_;
   schema::delete_rule rule_;
-  std::uint64_t rank_;
+  std::int64_t rank_;
+  crdt::cell_action update_ = crdt::cell_action::update;
   bytes key_;
   std::uint64_t incarnation_ = 0;
   bool alive_ = false;

@@ -193,6 +193,18 @@ class engine : public detail::mending<engine<Storage>>,
     return out;
   }
 
+  /// Notes in the store that this program's migrations have run. For `replica::migrate`.
+  result<> note_migrated() {
+    if (!schema_.migration_due()) return {};
+    auto done = storage_.write([&](auto& writer) -> result<> {
+      history::put_sealed(writer, history::area::meta, "migrated", schema_.own_mark());
+      return {};
+    });
+    if (done) schema_.marked();
+    return done;
+  }
+  void note_migration_error(std::optional<error> e) { schema_.last_migration_error = std::move(e); }
+
   [[nodiscard]] replica_status status() const {
     replica_status s;
     s.space = state_.space;
@@ -209,6 +221,8 @@ class engine : public detail::mending<engine<Storage>>,
     s.watch_failures = watch_failures_;
     s.read_only = read_only_;
     s.schema_conflicts = schema_.conflicts();
+    s.migration_due = schema_.migration_due();
+    s.last_migration_error = schema_.last_migration_error;
     s.last_snapshot_error = snapshots_.last_error();
     this->tell_faults(s);
     this->tell_identity(s);
@@ -376,8 +390,10 @@ class engine : public detail::mending<engine<Storage>>,
 
     if (auto admitted = gate_.admit(now_ms(), options_.full_retry_ms); !admitted)
       return admitted.error();
+    const bool migrates_again = schema_.undoes_mark(batch.accepted, own);
     auto stored = storage_.write([&](auto& writer) -> result<> {
       detail::put_new_names(writer, state_);
+      if (migrates_again) writer.erase(history::area::meta, "migrated");
       for (const auto& a : batch.accepted) {
         history::append_changeset(writer, a->at, a->place, a->data);
         if (a->was_held)
@@ -397,6 +413,7 @@ class engine : public detail::mending<engine<Storage>>,
 
     detail::all_names_stored(state_);
     if (own) this->committed(batch.accepted.back()->at.seq);
+    if (migrates_again) schema_.mark_undone();
     for (auto& [name, data] : batch.to_hold) held_.add(name, std::move(data));
     for (const auto& name : batch.to_drop) held_.erase(name);
     for (const auto& a : batch.accepted) {
@@ -476,6 +493,13 @@ class engine : public detail::mending<engine<Storage>>,
     if (repairs_.stopped_at()) return this->show_whole_log();
     all_is_durable();
     static_cast<void>(repairs_.settle(storage_, state_, now_ms()));
+    auto marked = storage_.read([&](auto& view) -> result<> {
+      // A damaged mark is none: the migrations look through their tables once more.
+      auto mark = history::get_sealed(view, history::area::meta, "migrated");
+      schema_.load_mark(options_.descriptor, mark ? *mark : std::optional<bytes_view>{});
+      return {};
+    });
+    if (!marked) return marked;
     if (auto done = compare_schemas(); !done && done.error().code != errc::quarantined) return done;
     if (!schema_.conflicts().empty() && !options_.accept_schema_conflicts)
       return schema_.conflicts().front();

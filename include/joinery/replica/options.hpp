@@ -23,6 +23,8 @@ struct replica_options {
   /// Opens although the space knows a field otherwise than the program. Values stay apart by kind;
   /// one of another type is a `type_mismatch` when it is read.
   bool accept_schema_conflicts = false;
+  /// Whether opening for writing runs the migrations that the schema declares.
+  bool migrate_at_open = true;
 
   /// Takes a new replica id by itself when the store turns out to be a copy, or put back from an
   /// older image. When false, that is errc::fork until the program calls `renew`.

@@ -9,6 +9,7 @@
 
 #include <memory>
 
+#include "joinery/replica/migration.hpp"
 #include "joinery/replica/space_name.hpp"
 #include "joinery/replica/transaction.hpp"
 #include "joinery/replica/watch.hpp"
@@ -25,9 +26,13 @@ class replica {
   /// Opens the replica in `storage`, or makes one. Errors: see `engine::open`.
   static result<replica> open(Storage storage, replica_options options) {
     options.descriptor = Schema::describe();
+    const bool migrates = options.migrate_at_open;
     auto e = engine_type::open(std::move(storage), std::move(options));
     if (!e) return e.error();
-    return replica{std::make_unique<engine_type>(std::move(*e))};
+    replica opened{std::make_unique<engine_type>(std::move(*e))};
+    // What keeps a migration from running does not keep the replica closed: the status tells it.
+    if (migrates && !opened.status().read_only) static_cast<void>(opened.migrate());
+    return opened;
   }
 
   /// Runs `body(transaction&)` and commits what it did as one changeset: all of it, or nothing. A
@@ -47,6 +52,17 @@ class replica {
       return error{errc::invalid_argument, "the replica changed during a transaction", "",
                    "do not sync or write from inside replica::write"};
     return engine_->commit(tx.take_changes());
+  }
+
+  /// Fills the fields that the schema migrates from former ones (schema/migration.hpp), in
+  /// changesets of bounded size. Opening for writing does it already; call it when the status says
+  /// `migration_due`, after a peer with an older program brought changes. Errors: those of a
+  /// commit; what was done before one stays done.
+  result<migration_report> migrate() {
+    if (!status().migration_due) return migration_report{};
+    auto done = detail::run_migrations(*engine_, static_cast<const Schema*>(nullptr));
+    engine_->note_migration_error(done ? done->first_error : std::optional{done.error()});
+    return done;
   }
 
   /// The living record under `key`, as it is now; an empty row when there is none. Throws `failure`

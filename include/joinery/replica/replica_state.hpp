@@ -95,8 +95,7 @@ struct replica_state {
         const auto& op = c.ops[i];
         if (!apply) continue;
         state::field_id field;
-        if (op.action == crdt::cell_action::update)
-          field = {*names.find(c.names[op.field]), op.type};
+        if (crdt::carries_delta(op.action)) field = {*names.find(c.names[op.field]), op.type};
         state::apply_op(slot->packed.edit(), op.action, op.incarnation, field, op.delta, by);
       }
       if (apply) records.changed(*slot, position);

@@ -6,6 +6,9 @@
 // Thread-safety: none; guarded by its engine.
 #pragma once
 
+#include <set>
+
+#include "joinery/codec/descriptor.hpp"
 #include "joinery/replica/space_schema.hpp"
 
 namespace joinery::detail {
@@ -53,9 +56,45 @@ class schema_ledger {
     return {};
   }
 
+  // --- Whether migrations have run: noted in the store, for this program, until a change to a
+  // field that is migrated from comes in, or another program writes ---
+
+  void load_mark(const schema::descriptor& ours, std::optional<bytes_view> stored) {
+    for (const auto& table : ours.tables)
+      for (const auto& f : table.fields)
+        for (const auto& was : f.formers) formers_.insert(was.name);
+    own_mark_ = mark_of(ours);
+    mark_there_ = stored.has_value();
+    done_ = mark_there_ && *stored == own_mark_;
+  }
+  [[nodiscard]] bool migration_due() const noexcept { return !formers_.empty() && !done_; }
+  [[nodiscard]] const bytes& own_mark() const noexcept { return own_mark_; }
+  void marked() noexcept { mark_there_ = done_ = true; }
+
+  /// Whether the mark must go with the changesets that are being stored.
+  template <class Accepted>
+  [[nodiscard]] bool undoes_mark(const Accepted& changesets, bool own) const {
+    if (!mark_there_) return false;
+    if (!done_) return true;  // another program's
+    if (own) return false;
+    return std::any_of(changesets.begin(), changesets.end(), [&](const auto& a) {
+      const auto& names = a->parsed.names;
+      return std::any_of(names.begin(), names.end(),
+                         [&](bytes_view name) { return formers_.contains(std::string{name}); });
+    });
+  }
+  void mark_undone() noexcept { mark_there_ = done_ = false; }
+
+  std::optional<error> last_migration_error;
+
   [[nodiscard]] const std::vector<error>& conflicts() const noexcept { return conflicts_; }
 
  private:
+  static bytes mark_of(const schema::descriptor& ours) {
+    bytes out;
+    byte_writer{out}.fixed64(codec::fingerprint(ours));
+    return out;
+  }
   static bool touches(const codec::changeset_writer& changes, std::string_view table) {
     const auto at = changes.records().lower_bound({table, bytes{}});
     return at != changes.records().end() && at->first.first == table;
@@ -63,6 +102,10 @@ class schema_ledger {
 
   std::vector<bool> told_;  // by table: whether the space was seen to have its descriptor
   std::vector<error> conflicts_;
+  std::set<std::string> formers_;  // names of fields that are migrated from
+  bytes own_mark_;
+  bool mark_there_ = false;
+  bool done_ = false;
 };
 
 }  // namespace joinery::detail

@@ -46,7 +46,7 @@ struct described_field {
 struct described_table {
   std::string name;
   std::optional<schema::delete_rule> rule;
-  std::vector<std::uint64_t> ranks;     ///< with which programs write, ascending
+  std::vector<std::int64_t> ranks;      ///< with which programs write, ascending
   std::vector<described_field> fields;  ///< ascending by name
 };
 
@@ -58,7 +58,7 @@ using migration_value =
 using forms_of_fields = crdt::map<std::string, crdt::or_set<form_value>>;
 using migrations_of_fields = crdt::map<std::string, crdt::or_set<migration_value>>;
 using rule_register = crdt::lww<std::uint32_t>;
-using rank_set = crdt::or_set<std::uint64_t>;
+using rank_set = crdt::or_set<std::int64_t>;
 
 /// A packed record of `schema_table`, taken apart into its fields. Of a dead one, empty fields.
 struct schema_record {
@@ -120,7 +120,7 @@ inline described_table read_described(std::string_view table, bytes_view packed,
   described_table out{std::string{table}, {}, {}, {}};
   if (const auto rule = record.rule.get(replicas); rule && *rule <= 1)
     out.rule = static_cast<schema::delete_rule>(*rule);
-  record.ranks.for_each([&](std::uint64_t rank) { out.ranks.push_back(rank); });
+  record.ranks.for_each([&](std::int64_t rank) { out.ranks.push_back(rank); });
   record.fields.for_each([&](std::string name, const auto& forms) {
     described_field f{std::move(name), {}, {}};
     forms.for_each([&](detail::form_value v) {

@@ -39,6 +39,8 @@ struct replica_status {
   std::vector<error> schema_conflicts;
   std::vector<fork_report> forks;            ///< origins with two changesets under one dot
   std::vector<replica_id> former_ids;        ///< that this store wrote under before, oldest first
+  bool migration_due = false;  ///< `replica::migrate` has, or may have, something to do
+  std::optional<error> last_migration_error;
   std::optional<error> last_snapshot_error;  ///< why the last snapshot step failed, if it did
   std::optional<write_block> blocked;        ///< the device is full: no writes at present
   bool poisoned = false;                     ///< a commit or sync failed: open the store again

@@ -27,7 +27,7 @@ class record_access {
   /// The index of the replica that writes.
   [[nodiscard]] virtual causal::replica_index self() const = 0;
   /// What a write to a register carries as its authority.
-  [[nodiscard]] virtual std::uint64_t rank() const { return 0; }
+  [[nodiscard]] virtual std::int64_t rank() const { return 0; }
   /// The record's name, for messages.
   [[nodiscard]] virtual std::string where() const = 0;
   /// A copy for whoever may outlive this, when this is part of a handle; null when this lives as

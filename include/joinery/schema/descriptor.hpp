@@ -42,7 +42,7 @@ struct table_descriptor {
   std::string name;
   delete_rule rule = delete_rule::update_wins;
   std::vector<field_descriptor> fields{};
-  std::uint64_t rank = 0;  ///< of this program's writes; programs may differ in it
+  std::int64_t rank = 0;  ///< of this program's writes; programs may differ in it
   friend bool operator==(const table_descriptor&, const table_descriptor&) = default;
 };
 

@@ -105,6 +105,10 @@ table_descriptor describe() {
   detail::for_each_field(record, [&]<class F>(std::string_view name, F&) {
     t.fields.push_back({std::string{name}, F::type(), F::values(), {}});
   });
+  Table::template for_each_option<table_option>([&]<class O>(const O&) {
+    if constexpr (requires { O::template describe<typename Table::record_type>(t); })
+      O::template describe<typename Table::record_type>(t);
+  });
   return t;
 }
 
@@ -145,8 +149,8 @@ struct tables {
         std::array<std::string_view, sizeof...(Tables)>{Tables::name...}[index()];
     static constexpr schema::delete_rule rule =
         std::array<schema::delete_rule, sizeof...(Tables)>{Tables::rule...}[index()];
-    static constexpr std::uint64_t rank =
-        std::array<std::uint64_t, sizeof...(Tables)>{Tables::rank...}[index()];
+    static constexpr std::int64_t rank =
+        std::array<std::int64_t, sizeof...(Tables)>{Tables::rank...}[index()];
   };
 };
 

@@ -4,7 +4,8 @@
 // and, in any order, what else holds for it.
 // Invariants: an option is a constant: a delete rule, or of a type derived from `table_option`. One
 // that has `template <class Record> static constexpr bool fits()` is asked whether it suits the
-// table's record, and says with static_asserts of its own why not.
+// table's record, and says with static_asserts of its own why not; `template <class Record> static
+// void describe(table_descriptor&)` adds to the table's descriptor.
 // Thread-safety: compile-time only.
 #pragma once
 
@@ -84,7 +85,7 @@ template <std::uint32_t Rank>
 struct is_rank<rank_option<Rank>> : std::true_type {};
 
 template <class Option>
-constexpr std::uint64_t rank_of() {
+constexpr std::int64_t rank_of() {
   if constexpr (is_rank<Option>::value)
     return Option::value;
   else
@@ -115,8 +116,8 @@ struct table {
     return found;
   }();
   /// What this program's writes to the registers of the table carry.
-  static constexpr std::uint64_t rank =
-      (std::uint64_t{0} + ... + schema::detail::rank_of<std::remove_const_t<decltype(Options)>>());
+  static constexpr std::int64_t rank =
+      (std::int64_t{0} + ... + schema::detail::rank_of<std::remove_const_t<decltype(Options)>>());
 
   /// Calls `f(option)` for every option of the type `Option`, or derived from it, in order.
   template <class Option, class F>

@@ -16,7 +16,7 @@ struct conflicting_write {
   bytes value;  ///< encoded (crdt/value.hpp)
   replica_id by;
   causal::hlc time = 0;
-  std::uint64_t rank = 0;
+  std::int64_t rank = 0;
   bool shown = false;  ///< whether this is what an lww shows
 };
 

@@ -47,7 +47,7 @@ inline std::string show(const crdt::clamped_sum& sum) {
 /// `set(v, rank)`, sometimes with a rank.
 template <class Register>
 bytes register_delta(prng& random) {
-  const auto rank = random.chance(20) ? random.below(3) : 0;
+  const auto rank = random.chance(20) ? static_cast<std::int64_t>(random.below(4)) - 1 : 0;
   return Register::set(arbitrary<typename Register::value_type>::make(random), rank);
 }
 

@@ -7,7 +7,7 @@
 // Packed as varint incarnation, u8 flags (1: killed), block presence dots, value. Delta: varint
 // incarnation, u8 action, and for an update the value's delta.
 // Invariants: incarnation 0 is a cell that never was, packed as no bytes; every operation but the
-// cell's own erasure is a touch.
+// cell's own erasure, and an amendment, is a touch.
 // Thread-safety: pure functions.
 #pragma once
 
@@ -26,7 +26,13 @@ enum class cell_action : std::uint8_t {
   update = 1,       ///< a touch, and a delta for the value
   erase = 2,        ///< removes the touches that it saw: a concurrent update wins
   erase_final = 3,  ///< also kills the incarnation: the delete wins
+  amend = 4,        ///< a delta for the value, and no touch; of records only
 };
+
+/// Whether an operation carries a delta.
+constexpr bool carries_delta(cell_action a) noexcept {
+  return a == cell_action::update || a == cell_action::amend;
+}
 
 struct cell_view {
   std::uint64_t incarnation = 0;
@@ -111,11 +117,13 @@ inline std::optional<std::size_t> touch_cell(bytes& cell, std::uint64_t incarnat
     c = {};
   }
   const bool erases = action == cell_action::erase || action == cell_action::erase_final;
+  const auto presence = action == cell_action::amend ? bytes{c.presence}
+                        : erases                     ? unseen_dots(c.presence, by.context)
+                                                     : touched_dots(c.presence, by);
   bytes header;
-  write_cell_header(header, incarnation, c.killed || action == cell_action::erase_final,
-                    erases ? unseen_dots(c.presence, by.context) : touched_dots(c.presence, by));
+  write_cell_header(header, incarnation, c.killed || action == cell_action::erase_final, presence);
   cell.replace(0, c.header, header);
-  if (action != cell_action::update) return std::nullopt;
+  if (!carries_delta(action)) return std::nullopt;
   return header.size();
 }
 

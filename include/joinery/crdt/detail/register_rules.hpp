@@ -3,7 +3,7 @@
 // Purpose: what `lww` and `mv` share; they differ only in how they are read. A write replaces every
 // write that it saw, so concurrent ones stand side by side until somebody who saw them writes
 // again.
-// Packed as (varint replica, varint seq, varint rank, fixed64 hlc, block value)*. Delta: varint
+// Packed as (varint replica, varint seq, zigzag rank, fixed64 hlc, block value)*. Delta: zigzag
 // rank, value.
 // Invariants: sorted by replica, one write of each.
 // Thread-safety: pure functions.
@@ -18,7 +18,7 @@ namespace joinery::crdt::detail {
 
 struct register_write {
   dot at;
-  std::uint64_t rank = 0;
+  std::int64_t rank = 0;
   causal::hlc time = 0;
   bytes_view value;
 };
@@ -26,14 +26,14 @@ struct register_write {
 inline register_write read_write(byte_reader& in) {
   register_write w;
   w.at = read_dot(in);
-  w.rank = in.varint();
+  w.rank = in.zigzag();
   w.time = in.fixed64();
   w.value = in.block();
   return w;
 }
 inline void write_write(byte_writer& out, const register_write& w) {
   write_dot(out, w.at);
-  out.varint(w.rank);
+  out.zigzag(w.rank);
   out.fixed64(w.time);
   out.block(w.value);
 }
@@ -92,12 +92,12 @@ struct register_rules {
   }
   static bool valid_delta(bytes_view delta) {
     byte_reader in{delta};
-    in.varint();
+    in.zigzag();
     return in.ok() && !in.at_end();
   }
   static splice apply(bytes_view state, bytes_view delta, const stamp& by) {
     byte_reader in{delta};
-    const auto rank = in.varint();
+    const auto rank = in.zigzag();
     auto writes = read_writes(state);
     std::erase_if(writes, [&](const auto& w) { return replaces(by, w.at); });
     const auto at =

@@ -42,7 +42,7 @@ class entry_access : public record_access {
   }
   [[nodiscard]] const causal::roster& replicas() const override { return outer_.replicas(); }
   [[nodiscard]] causal::replica_index self() const override { return outer_.self(); }
-  [[nodiscard]] std::uint64_t rank() const override { return outer_.rank(); }
+  [[nodiscard]] std::int64_t rank() const override { return outer_.rank(); }
   [[nodiscard]] std::string where() const override {
     return outer_.where() + " entry of " + std::string{field_};
   }

@@ -1,0 +1,176 @@
+// The inspector: a store without its schema, damaged or not.
+#include "joinery/tool/inspect.hpp"
+
+#include <catch2/catch.hpp>
+#include <sstream>
+
+#include "tests/schema/rich.hpp"
+
+using namespace schema_tests;
+
+namespace {
+
+using store = engine<memory_storage>;
+
+store opened(device_type& d) {
+  return store::open(d.disk.share(), {.time = &d.time, .random = &d.dice}).value();
+}
+string shown(store& e, const tool::inspect_options& options = {}) {
+  std::ostringstream out;
+  tool::inspect(e, out, options).value();
+  return out.str();
+}
+bool has(const string& text, std::string_view part) { return text.find(part) != string::npos; }
+
+void fill(device_type& d) {
+  d.write([](tx_type& tx) {
+     auto p = tx.create<profile>("ana");
+     p.display_name = "Ana \"the fast\"\n";
+     p.motto = "run";
+     p.badges.insert("b");
+     p.badges.insert("a");
+     p.balance -= 7;
+     p.visits += 2;
+     p.xp.grant("w1", 120);
+     p.longest_km.put(21.1);
+     p.shares = true;
+     p.favourite = sport::ride;
+     p.plan.target.weight_kg = 60;
+     p.bests["10k"].put(41);
+     p.laps["track"][400] += 5;
+     p.gear["gone"].insert("x");
+     p.gear.erase("gone");
+     tx.create<post>("p1").text = "hello";
+     tx.create<post>("p2").text = "bye";
+   }).value();
+  d.write([](tx_type& tx) { tx.erase<post>("p2"); }).value();
+}
+
+// Turns a byte over in the value under a key that ends with `suffix`.
+void damage(memory_storage& disk, history::area where, const string& suffix) {
+  disk.write([&](auto& writer) -> result<> {
+        bytes key, value;
+        writer.scan(where, {}, [&](bytes_view k, bytes_view v) {
+          if (k.ends_with(suffix)) key = bytes{k}, value = bytes{v};
+          return true;
+        });
+        REQUIRE_FALSE(key.empty());
+        value.back() = static_cast<char>(value.back() ^ 1);
+        writer.put(where, key, value);
+        return {};
+      })
+      .value();
+}
+
+}  // namespace
+
+TEST_CASE("a record is shown in JSON, field by field, by the kinds that travel with it") {
+  device_type a{1};
+  fill(a);
+  auto e = opened(a);
+  CHECK(shown(e, {.table = "profiles", .key = "ana"}) ==
+        "{\"key\":\"ana\",\"alive\":true,\"incarnation\":1,\"fields\":{"
+        "\"badges\":[\"a\",\"b\"],\"balance\":-7,\"bests\":{\"10k\":41.0},"
+        "\"display_name\":\"Ana \\\"the fast\\\"\\u000a\",\"favourite\":2,\"gear\":{},"
+        "\"laps\":{\"track\":{\"400\":5}},\"longest_km\":21.1,\"motto\":[\"run\"],"
+        "\"plan.target.weight_kg\":60.0,\"shares\":true,\"visits\":2,\"xp\":{\"w1\":120}}}\n");
+  CHECK(shown(e, {.table = "posts"}) ==
+        "  \"likes\" pn_counter <>\n  \"text\" lww <text>\n"
+        "{\"key\":\"p1\",\"alive\":true,\"incarnation\":1,\"fields\":{\"text\":\"hello\"}}\n");
+  CHECK(has(shown(e, {.table = "posts", .key = "p2"}), "\"alive\":false"));
+  std::ostringstream nothing;
+  CHECK(failed_with(tool::inspect(e, nothing, {.table = "posts", .key = "p3"}), errc::not_found));
+  CHECK(has(shown(e, {.table = "profiles", .max_records = 0}), "and more"));
+}
+
+TEST_CASE("the overview tells identity, origins, tables with their descriptors, and areas") {
+  device_type a{1}, b{2};
+  fill(a);
+  fill(b);
+  meet(a, b);
+  a.db.checkpoint().value();
+  auto e = opened(a);
+  const auto digest = a.digest();
+  const auto text = shown(e);
+  CHECK(has(text, a.db.status().space.hex()));
+  CHECK(has(text, a.db.status().self.hex() + "  seq 2"));
+  CHECK(has(text, b.db.status().self.hex() + "  seq 2"));
+  CHECK(has(text, "(this replica)"));
+  CHECK(has(text, digest));
+  CHECK(has(text, "\"profiles\"  1 records, 0 deleted; update_wins, rank 0\n"));
+  CHECK(has(text, "\"posts\"  1 records, 1 deleted; delete_wins, rank 0\n"));
+  CHECK(has(text, "  \"laps\" map of map of pn_counter <text int >\n"));
+  CHECK(has(text, "\"joinery.schema\"  2 records"));
+  CHECK(has(text, "log  4 entries"));
+  CHECK(has(text, "positions 1 to 4"));
+  CHECK_FALSE(has(text, "damaged"));
+  CHECK(a.digest() == digest);
+}
+
+TEST_CASE("an open conflict is shown with its values, and who wrote them") {
+  device_type a{1}, b{2};
+  a.write([](tx_type& tx) { tx.create<profile>("ana").notes["knee"] = "fine"; }).value();
+  b.write([](tx_type& tx) { tx.create<profile>("ana").notes["knee"] = "sore"; }).value();
+  meet(a, b);
+  auto e = opened(a);
+  const auto text = shown(e, {.table = "profiles", .key = "ana"});
+  CHECK(has(text, "\"conflict\":["));
+  CHECK(has(text, "conflict \"notes\"[\"knee\"]\n"));
+  CHECK(has(text, "\"fine\"  by " + a.db.status().self.hex()));
+  CHECK(has(text, "\"sore\"  by " + b.db.status().self.hex()));
+}
+
+TEST_CASE("a field that has been of several kinds shows each") {
+  struct older_post {
+    BOOST_HANA_DEFINE_STRUCT(older_post, (mv<string>, text));
+  };
+  device_type a{1};
+  device<tables<table<"posts", older_post, delete_wins>>> b{2};
+  a.write([](tx_type& tx) { tx.create<post>("p").text = "one"; }).value();
+  b.write([](auto& tx) { tx.template create<older_post>("p").text = "two"; }).value();
+  a.take(b);
+  auto e = opened(a);
+  const auto text = shown(e, {.table = "posts"});
+  CHECK(has(text, "\"text:lww\":\"one\",\"text:mv\":[\"two\"]"));
+  CHECK(has(text, "\"text\" lww <text> | mv <text>"));
+}
+
+TEST_CASE("damaged entries are named, and hide nothing else") {
+  device_type a{1};
+  for (int n = 0; n < 700; ++n)
+    a.write([&](tx_type& tx) {
+       tx.create<post>("p" + std::to_string(1000 + n)).text = std::to_string(n);
+     }).value();
+  a.db.checkpoint().value();
+  a.write([](tx_type& tx) { tx.create<post>("p1003b").text = "not in the snapshot"; }).value();
+  damage(a.disk, history::area::records, "p1003");
+  damage(a.disk, history::area::records, "p1600");
+  damage(a.disk, history::area::log, string{"\x02\xBC", 2});
+  auto e = opened(a);
+  const auto text = shown(e, {.table = "posts"});
+  CHECK(has(text, "{\"key\":\"p1003\",\"damaged\":\"checksum"));
+  CHECK(has(text, "{\"key\":\"p1600\",\"damaged\":\"checksum"));
+  std::size_t lines = 0;
+  for (const char c : text) lines += c == '\n' ? 1 : 0;
+  CHECK(lines == 2 + 701);
+  CHECK(has(text, "\"p1003b\""));
+  CHECK(has(text, "\"p1699\""));
+  const auto overview = shown(e);
+  CHECK(has(overview, "\"posts\"  699 records, 0 deleted, 2 damaged"));
+  CHECK(has(overview, "log  701 entries"));
+  CHECK(has(overview, "1 damaged"));
+  CHECK(has(overview, "2 damaged"));
+  CHECK(has(overview, "    damaged: 0x00000000000002bc\n"));
+}
+
+TEST_CASE("a store that no replica can be opened from still has its entries counted") {
+  device_type a{1};
+  fill(a);
+  damage(a.disk, history::area::meta, "space");
+  CHECK_FALSE(store::open(a.disk.share(), {}));
+  std::ostringstream out;
+  tool::inspect_storage(a.disk, out).value();
+  CHECK(has(out.str(), "meta  3 entries"));
+  CHECK(has(out.str(), "damaged: 0x7370616365\n"));
+  CHECK(has(out.str(), "log  2 entries"));
+}
