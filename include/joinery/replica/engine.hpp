@@ -14,12 +14,12 @@
 
 #include "joinery/replica/change_feed.hpp"
 #include "joinery/replica/cold_reader.hpp"
+#include "joinery/replica/describing.hpp"
 #include "joinery/replica/identity.hpp"
 #include "joinery/replica/intake.hpp"
 #include "joinery/replica/mending.hpp"
 #include "joinery/replica/options.hpp"
 #include "joinery/replica/report.hpp"
-#include "joinery/replica/schema_ledger.hpp"
 #include "joinery/replica/snapshotting.hpp"
 #include "joinery/replica/status.hpp"
 #include "joinery/replica/store_layout.hpp"
@@ -30,9 +30,13 @@ namespace joinery {
 
 template <history::storage Storage>
 class engine : public detail::mending<engine<Storage>>,
-               public detail::identity_of<engine<Storage>> {
+               public detail::identity_of<engine<Storage>>,
+               public detail::describing<engine<Storage>> {
   friend detail::mending<engine>;
+  friend detail::describing<engine>;
   using mending = detail::mending<engine>;
+  using describing = detail::describing<engine>;
+  using describing::schema_;
   using mending::gate_;
   using mending::mends;
   using mending::repairs_;
@@ -54,9 +58,7 @@ class engine : public detail::mending<engine<Storage>>,
   /// `flush`.
   result<std::optional<causal::dot>> commit(const codec::changeset_writer& changes) {
     if (changes.empty()) return std::optional<causal::dot>{};
-    const auto described =
-        schema_.completed(options_.descriptor, changes, state_.names,
-                          [&](std::string_view table) { return record(schema_table, table); });
+    const auto described = this->with_descriptors(changes);
     if (!described) return described.error();
     const auto own = state_.index_of(state_.self);
     const causal::dot at{own, state_.seen.at(own) + 1};
@@ -180,31 +182,6 @@ class engine : public detail::mending<engine<Storage>>,
     return out;
   }
 
-  /// What the space says of its tables, written there by the programs that use it; ascending by
-  /// name.
-  result<std::vector<described_table>> described_tables() {
-    std::vector<described_table> out;
-    auto walked = for_each(schema_table, {}, [&](bytes_view key, bytes_view packed) {
-      if (crdt::read_cell(packed).alive())
-        out.push_back(read_described(key, packed, state_.names, state_.replicas));
-      return true;
-    });
-    if (!walked) return walked.error();
-    return out;
-  }
-
-  /// Notes in the store that this program's migrations have run. For `replica::migrate`.
-  result<> note_migrated() {
-    if (!schema_.migration_due()) return {};
-    auto done = storage_.write([&](auto& writer) -> result<> {
-      history::put_sealed(writer, history::area::meta, "migrated", schema_.own_mark());
-      return {};
-    });
-    if (done) schema_.marked();
-    return done;
-  }
-  void note_migration_error(std::optional<error> e) { schema_.last_migration_error = std::move(e); }
-
   [[nodiscard]] replica_status status() const {
     replica_status s;
     s.space = state_.space;
@@ -220,9 +197,7 @@ class engine : public detail::mending<engine<Storage>>,
     s.dirty_records = state_.records.dirty_count();
     s.watch_failures = watch_failures_;
     s.read_only = read_only_;
-    s.schema_conflicts = schema_.conflicts();
-    s.migration_due = schema_.migration_due();
-    s.last_migration_error = schema_.last_migration_error;
+    this->tell_schema(s);
     s.last_snapshot_error = snapshots_.last_error();
     this->tell_faults(s);
     this->tell_identity(s);
@@ -296,7 +271,9 @@ class engine : public detail::mending<engine<Storage>>,
   friend class detail::identity_of<engine>;
 
   engine(Storage storage, replica_options options)
-      : storage_(std::move(storage)), options_(std::move(options)), schema_(options_.descriptor) {}
+      : describing(options.descriptor),
+        storage_(std::move(storage)),
+        options_(std::move(options)) {}
 
   [[nodiscard]] std::uint64_t now_ms() {
     return options_.time != nullptr ? options_.time->now_ms() : system_clock{}.now_ms();
@@ -393,7 +370,7 @@ class engine : public detail::mending<engine<Storage>>,
     const bool migrates_again = schema_.undoes_mark(batch.accepted, own);
     auto stored = storage_.write([&](auto& writer) -> result<> {
       detail::put_new_names(writer, state_);
-      if (migrates_again) writer.erase(history::area::meta, "migrated");
+      if (migrates_again) writer.erase(history::area::meta, describing::migration_mark);
       for (const auto& a : batch.accepted) {
         history::append_changeset(writer, a->at, a->place, a->data);
         if (a->was_held)
@@ -426,20 +403,8 @@ class engine : public detail::mending<engine<Storage>>,
     }
     report.integrated = batch.accepted.size();
     after_write();
-    // What cannot be read now is compared at the next opening.
-    if (!own && brings_descriptors(batch)) static_cast<void>(compare_schemas());
+    if (!own) this->integrated(batch);
     return report;
-  }
-
-  static bool brings_descriptors(const detail::intake& batch) {
-    return std::any_of(batch.accepted.begin(), batch.accepted.end(), [](const auto& a) {
-      const auto& names = a->parsed.names;
-      return std::find(names.begin(), names.end(), schema_table) != names.end();
-    });
-  }
-  result<> compare_schemas() {
-    return schema_.compare(options_.descriptor, state_.names, state_.replicas,
-                           [&](std::string_view table) { return record(schema_table, table); });
   }
 
   void after_write() {
@@ -493,16 +458,7 @@ class engine : public detail::mending<engine<Storage>>,
     if (repairs_.stopped_at()) return this->show_whole_log();
     all_is_durable();
     static_cast<void>(repairs_.settle(storage_, state_, now_ms()));
-    auto marked = storage_.read([&](auto& view) -> result<> {
-      // A damaged mark is none: the migrations look through their tables once more.
-      auto mark = history::get_sealed(view, history::area::meta, "migrated");
-      schema_.load_mark(options_.descriptor, mark ? *mark : std::optional<bytes_view>{});
-      return {};
-    });
-    if (!marked) return marked;
-    if (auto done = compare_schemas(); !done && done.error().code != errc::quarantined) return done;
-    if (!schema_.conflicts().empty() && !options_.accept_schema_conflicts)
-      return schema_.conflicts().front();
+    if (auto done = this->load_schema(); !done) return done;
     return this->take_place();
   }
 
@@ -513,7 +469,6 @@ class engine : public detail::mending<engine<Storage>>,
   detail::snapshotting snapshots_;
   std::shared_ptr<detail::change_feed> changes_ = std::make_shared<detail::change_feed>();
   std::uint64_t watch_failures_ = 0;
-  detail::schema_ledger schema_;
   std::vector<history::head> durable_heads_;
   std::uint64_t durable_position_ = 0;
   std::uint64_t last_sync_ms_ = 0;
