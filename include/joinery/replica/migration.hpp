@@ -134,13 +134,15 @@ class table_migrator final : private draft_source {
       return before.empty();
     }
   }
-  // Whether a register shows, alone, what would be written.
+  // Whether a register holds nothing but what would be written.
   template <class Now>
   static bool shows_already(draft& record, std::string_view name, bytes_view before) {
     if constexpr (is_register<Now>()) {
       const auto writes = crdt::detail::read_writes(before);
       const auto made = crdt::detail::read_writes(record.state(name, Now::type()));
-      return writes.size() == 1 && made.size() == 1 && writes[0].value == made[0].value;
+      return !writes.empty() && made.size() == 1 &&
+             std::all_of(writes.begin(), writes.end(),
+                         [&](const auto& w) { return w.value == made[0].value; });
     } else {
       return false;
     }

@@ -198,7 +198,7 @@ class inspection {
       if (walked || stopped) return {};
       // Damage ahead: one record at a time, as far as a walk would have read.
       const auto keys = keys_from(table, from, 256);
-      if (keys.empty()) return walked;
+      if (keys.empty()) return damage(walked.error()) ? result<>{} : walked;
       for (const auto& key : keys) {
         from = key + '\0';
         const auto kept = e_.record(table, key);
@@ -209,7 +209,12 @@ class inspection {
     }
   }
 
-  // The next keys of a table: those of the snapshot, and those of changesets that it lacks.
+  static bool damage(const error& e) {
+    return e.code == errc::checksum || e.code == errc::quarantined || e.code == errc::malformed;
+  }
+
+  // The next keys of a table: those of the snapshot, those of changesets that it lacks, and those
+  // of records that are out of it for damage.
   std::set<bytes> keys_from(std::string_view table, const bytes& from, std::size_t limit) {
     std::set<bytes> out;
     const auto index = e_.names().find(table);
@@ -234,6 +239,10 @@ class inspection {
               out.emplace(r.key);
           return true;
         }));
+    if (const auto missing = e_.list_wanted())
+      for (const auto& w : *missing)
+        if (w.is_record() && w.table == table && w.key >= from && (last || w.key <= end))
+          out.emplace(w.key);
     return out;
   }
 
