@@ -37,9 +37,9 @@ struct replica_status {
   bool read_only = false;
   /// What the space, or a peer's change to it, says of a field otherwise than this program.
   std::vector<error> schema_conflicts;
-  std::vector<fork_report> forks;            ///< origins with two changesets under one dot
-  std::vector<replica_id> former_ids;        ///< that this store wrote under before, oldest first
-  bool migration_due = false;  ///< `replica::migrate` has, or may have, something to do
+  std::vector<fork_report> forks;      ///< origins with two changesets under one dot
+  std::vector<replica_id> former_ids;  ///< that this store wrote under before, oldest first
+  bool migration_due = false;          ///< `replica::migrate` has, or may have, something to do
   std::optional<error> last_migration_error;
   std::optional<error> last_snapshot_error;  ///< why the last snapshot step failed, if it did
   std::optional<write_block> blocked;        ///< the device is full: no writes at present
