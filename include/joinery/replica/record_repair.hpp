@@ -32,7 +32,7 @@ inline void apply_to(record_bases& records, const replica_state& state, causal::
     const auto found = records.find(state::record_name_view{*table, where.key});
     if (found == records.end() || found->second.seen.seen(at)) continue;
     state::field_id field;
-    if (op.action == crdt::cell_action::update) {
+    if (crdt::carries_delta(op.action)) {
       const auto name = state.names.find(c.names[op.field]);
       if (!name) continue;
       field = {*name, op.type};

@@ -38,7 +38,7 @@ inline bytes restamped(const codec::changeset& c, const replica_id& fresh, std::
   codec::changeset_writer w;
   for (const auto& op : c.ops) {
     const auto& where = c.records[op.record];
-    const bool update = op.action == crdt::cell_action::update;
+    const bool update = crdt::carries_delta(op.action);
     w.add(c.names[where.table], where.key,
           {op.action, op.incarnation, update ? c.names[op.field] : std::string_view{}, op.type,
            bytes{op.delta}});
