@@ -45,15 +45,17 @@ class identity_of {
     std::uint64_t last = 0;
     for (const auto& h : self().durable_heads_)
       if (h.origin == state().self) last = h.seq;
-    if (last <= marks_.offered || self().read_only_) return {};
+    if ((last <= marks_.offered && !unnoted_) || self().read_only_) return {};
     auto done = self().storage_.write([&](auto& writer) -> result<> {
       own_marks::put_offered(writer, last);
       return {};
     });
     if (done && self().storage_.mode() == history::durability::interval)
       done = self().storage_.sync();
-    if (done) marks_.offered = last;
-    return done;
+    // A full device still gives what it has; the note is made when there is room.
+    unnoted_ = !done && done.error().code == errc::full;
+    if (done || unnoted_) marks_.offered = std::max(marks_.offered, last);
+    return unnoted_ ? result<>{} : done;
   }
   /// While somebody follows, each commit notes in its own transaction that it is offered.
   void follow(bool on) noexcept { followers_ += on ? 1u : ~0u; }
@@ -163,6 +165,7 @@ class identity_of {
   own_marks marks_;
   fork_ledger ledger_;
   unsigned followers_ = 0;
+  bool unnoted_ = false;  ///< `offered` is not stored yet
   replica_id instance_;
   std::optional<error> lost_;  ///< why memory no longer knows what the store holds
 };
