@@ -33,6 +33,8 @@ enum class errc {
   diverged = 25,         ///< equal versions with different canonical states
   clock_drift = 26,      ///< a stamp too far ahead of this device's clock
   protocol = 27,         ///< a message that the session's state does not allow
+  not_a_member = 28,     ///< a replica that a closed space has evicted, or never admitted
+  not_admitted = 29,     ///< a write by a replica that a closed space has not admitted
   renewed = 32,          ///< not a fault: one side took a new replica id; connect again
   io = 40,               ///< the operating system or LMDB refused; the text says which call
   full = 41,             ///< no space left on the device
@@ -63,6 +65,8 @@ constexpr std::string_view name_of(errc code) noexcept {
     case errc::diverged: return "diverged";
     case errc::clock_drift: return "clock_drift";
     case errc::protocol: return "protocol";
+    case errc::not_a_member: return "not_a_member";
+    case errc::not_admitted: return "not_admitted";
     case errc::renewed: return "renewed";
     case errc::io: return "io";
     case errc::full: return "full";

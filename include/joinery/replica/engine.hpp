@@ -17,6 +17,7 @@
 #include "joinery/replica/describing.hpp"
 #include "joinery/replica/identity.hpp"
 #include "joinery/replica/intake.hpp"
+#include "joinery/replica/membership_methods.hpp"
 #include "joinery/replica/mending.hpp"
 #include "joinery/replica/options.hpp"
 #include "joinery/replica/report.hpp"
@@ -31,9 +32,11 @@ namespace joinery {
 template <history::storage Storage>
 class engine : public detail::mending<engine<Storage>>,
                public detail::identity_of<engine<Storage>>,
-               public detail::describing<engine<Storage>> {
+               public detail::describing<engine<Storage>>,
+               public detail::membership_methods<engine<Storage>> {
   friend detail::mending<engine>;
   friend detail::describing<engine>;
+  friend detail::membership_methods<engine>;
   using mending = detail::mending<engine>;
   using describing = detail::describing<engine>;
   using describing::schema_;
@@ -58,19 +61,10 @@ class engine : public detail::mending<engine<Storage>>,
   /// `flush`.
   result<std::optional<causal::dot>> commit(const codec::changeset_writer& changes) {
     if (changes.empty()) return std::optional<causal::dot>{};
+    if (auto may = upkeep_.may_write(state_, options_); !may) return may.error();
     const auto described = this->with_descriptors(changes);
     if (!described) return described.error();
-    const auto own = state_.index_of(state_.self);
-    const causal::dot at{own, state_.seen.at(own) + 1};
-    const auto& all = *described ? **described : changes;
-    const auto data = all.encode(state_.self, at.seq, next_stamp(), newly_seen());
-    if (data.size() > options_.max_changeset_bytes)
-      return error{errc::too_large, "a transaction of " + std::to_string(data.size()) + " bytes",
-                   "", "split it: the limit is " + std::to_string(options_.max_changeset_bytes)};
-    const bytes_view view{data};
-    auto done = take({&view, 1}, true);
-    if (!done) return done.error();
-    return std::optional<causal::dot>{at};
+    return append(*described ? **described : changes);
   }
 
   /// Integrates changesets from a peer: all of the batch, or on an error none. Duplicates are
@@ -78,6 +72,12 @@ class engine : public detail::mending<engine<Storage>>,
   /// storage's.
   result<ingest_report> ingest(std::span<const bytes_view> changesets) {
     return take(changesets, false);
+  }
+  /// As `ingest`, from a peer that is known: its own changesets are judged more strictly
+  /// (replica/admission.hpp). Errors: also not_a_member.
+  result<ingest_report> ingest_from(const replica_id& peer,
+                                    std::span<const bytes_view> changesets) {
+    return take(changesets, false, peer);
   }
 
   /// Lets in what was held and whose time has come; syncs when `sync_interval_ms` is over. To be
@@ -91,6 +91,7 @@ class engine : public detail::mending<engine<Storage>>,
       if (auto done = this->scrub(options_.scrub_step_entries); !done) return done.error();
     if (!held_.empty())
       if (auto done = take({}, false); !done) return done.error();
+    if (auto done = this->tend_members(); !done) return done;
     if (durable_position_ < state_.last_position && sync_is_due()) return flush();
     return {};
   }
@@ -115,6 +116,7 @@ class engine : public detail::mending<engine<Storage>>,
       if (*done) break;
     }
     state_.records.shrink(options_.cache_bytes);
+    if (auto kept = upkeep_.checkpoint(storage_); !kept) return kept;
     return flush();
   }
 
@@ -201,6 +203,7 @@ class engine : public detail::mending<engine<Storage>>,
     s.last_snapshot_error = snapshots_.last_error();
     this->tell_faults(s);
     this->tell_identity(s);
+    s.membership = upkeep_.status(state_);
     return s;
   }
 
@@ -231,15 +234,13 @@ class engine : public detail::mending<engine<Storage>>,
   result<std::optional<crypto::digest>> chain_at(const replica_id& origin, std::uint64_t seq) {
     auto place = place_of(origin, seq);
     if (!place) return place.error();
-    if (!*place) return std::optional<crypto::digest>{};
-    return std::optional<crypto::digest>{(*place)->chain};
+    return *place ? std::optional{(*place)->chain} : std::nullopt;
   }
 
   result<std::optional<std::uint64_t>> log_position(const replica_id& origin, std::uint64_t seq) {
     auto place = place_of(origin, seq);
     if (!place) return place.error();
-    if (!*place) return std::optional<std::uint64_t>{};
-    return std::optional<std::uint64_t>{(*place)->position};
+    return *place ? std::optional{(*place)->position} : std::nullopt;
   }
 
   /// Visits the durable log: `each(position, origin, seq, changeset) -> bool`, false stops.
@@ -290,26 +291,21 @@ class engine : public detail::mending<engine<Storage>>,
   }
   [[nodiscard]] causal::hlc next_stamp() { return state_.clock.next(now_ms()); }
 
-  // What this replica has seen since its own last changeset.
-  [[nodiscard]] std::vector<codec::seen_increase> newly_seen() {
+  result<std::optional<causal::dot>> append(const codec::changeset_writer& changes) {
     const auto own = state_.index_of(state_.self);
-    std::vector<codec::seen_increase> out;
-    const auto& before = state_.origins[own].seen;
-    for (causal::replica_index r = 0; r < state_.seen.size(); ++r)
-      if (r != own && state_.seen.at(r) > before.at(r))
-        out.push_back({state_.replicas[r], state_.seen.at(r) - before.at(r)});
-    std::sort(out.begin(), out.end(),
-              [](const auto& a, const auto& b) { return a.replica < b.replica; });
-    return out;
+    const causal::dot at{own, state_.seen.at(own) + 1};
+    const auto data = changes.encode(state_.self, at.seq, next_stamp(), state_.newly_seen());
+    if (data.size() > options_.max_changeset_bytes)
+      return error{errc::too_large, "a transaction of " + std::to_string(data.size()) + " bytes",
+                   "", "split it: the limit is " + std::to_string(options_.max_changeset_bytes)};
+    const bytes_view view{data};
+    if (auto done = take({&view, 1}, true); !done) return done.error();
+    return std::optional<causal::dot>{at};
   }
-
   result<crypto::digest> digest_of_all() {
-    crypto::hasher hash;
     cold_reader cold{storage_, &repairs_.ledger()};
-    auto done = state::canonical_state(state_.replicas, state_.seen, state_.names, state_.records,
-                                       cold, [&](bytes_view piece) { hash.add(piece); });
-    if (!done) return done.error();
-    return hash.finish();
+    return state::canonical_digest(state_.replicas, state_.seen, state_.names, state_.records,
+                                   cold);
   }
 
   result<std::optional<history::log_place>> place_of(const replica_id& origin, std::uint64_t seq) {
@@ -318,31 +314,36 @@ class engine : public detail::mending<engine<Storage>>,
     if (!r || seq == 0) return place;
     auto done = storage_.read([&](auto& view) -> result<> {
       auto found = history::find_changeset(view, {*r, seq});
-      if (!found) return found.error();
-      place = *found;
-      return {};
+      if (found) place = *found;
+      return found ? result<>{} : found.error();
     });
     if (!done) return done.error();
     if (place && place->position > durable_position_) place.reset();
     return place;
   }
 
-  result<ingest_report> take(std::span<const bytes_view> changesets, bool own) {
+  result<ingest_report> take(std::span<const bytes_view> changesets, bool own,
+                             std::optional<replica_id> from = {}) {
     if (auto bad = this->unwritable()) return *bad;
-    auto done = take_all(changesets, own);
+    auto done = take_all(changesets, own, from);
     while (!done) {
       state_.forget_unstored();
       if (!mends(done.error())) break;
-      done = take_all(changesets, own);
+      done = take_all(changesets, own, from);
     }
     if (!done && done.error().code == errc::fork) this->keep_evidence(changesets);
     deliver_changes();
     return done;
   }
 
-  result<ingest_report> take_all(std::span<const bytes_view> changesets, bool own) {
-    detail::intake batch{
-        state_, held_, {own, latest_ms(), options_.max_held_bytes, options_.max_held_changesets}};
+  result<ingest_report> take_all(std::span<const bytes_view> changesets, bool own,
+                                 std::optional<replica_id> from) {
+    cold_reader cold{storage_, &repairs_.ledger()};
+    if (auto done = upkeep_.refresh(state_, cold); !done) return done.error();
+    detail::intake batch{state_,
+                         held_,
+                         {own, latest_ms(), options_.max_held_bytes, options_.max_held_changesets},
+                         {upkeep_.members(), from}};
     for (const auto data : changesets)
       if (auto done =
               batch.take(data, [&](auto at, auto d) { return this->same_as_logged(at, d); });
@@ -359,7 +360,6 @@ class engine : public detail::mending<engine<Storage>>,
       state_.forget_unstored();
       return report;
     }
-    cold_reader cold{storage_, &repairs_.ledger()};
     const auto damaged =
         own ? detail::damaged_records::refused : detail::damaged_records::known_left_out;
     for (const auto& a : batch.accepted)
@@ -398,6 +398,7 @@ class engine : public detail::mending<engine<Storage>>,
       state_.fold(a->at, a->parsed, a->place.chain, a->place.position, *changes_);
       changes_->finish({a->parsed.origin, a->parsed.seq, a->parsed.time, own, false});
       snapshots_.logged(a->data.size());
+      upkeep_.took(a->parsed, own, now_ms());
       report.operations += a->parsed.ops.size();
       report.records += a->parsed.records.size();
     }
@@ -409,6 +410,7 @@ class engine : public detail::mending<engine<Storage>>,
 
   void after_write() {
     if (storage_.mode() == history::durability::commit) all_is_durable();
+    this->members_after_write();
     snapshots_.keep_up(storage_, state_, options_);
     if (storage_.mode() == history::durability::interval && sync_is_due())
       static_cast<void>(flush());
@@ -459,6 +461,7 @@ class engine : public detail::mending<engine<Storage>>,
     all_is_durable();
     static_cast<void>(repairs_.settle(storage_, state_, now_ms()));
     if (auto done = this->load_schema(); !done) return done;
+    upkeep_.load(storage_, state_, cold);
     return this->take_place();
   }
 
@@ -469,6 +472,7 @@ class engine : public detail::mending<engine<Storage>>,
   detail::snapshotting snapshots_;
   std::shared_ptr<detail::change_feed> changes_ = std::make_shared<detail::change_feed>();
   std::uint64_t watch_failures_ = 0;
+  detail::upkeep upkeep_;
   std::vector<history::head> durable_heads_;
   std::uint64_t durable_position_ = 0;
   std::uint64_t last_sync_ms_ = 0;

@@ -13,6 +13,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "joinery/replica/admission.hpp"
 #include "joinery/replica/held.hpp"
 #include "joinery/replica/replica_state.hpp"
 
@@ -38,8 +39,12 @@ class intake {
  public:
   using candidate = std::unique_ptr<accepted_changeset>;
 
-  intake(replica_state& state, const held_changesets& held, intake_rules rules)
-      : state_(state), held_(held), rules_(rules), seen_(state.seen) {}
+  intake(replica_state& state, const held_changesets& held, intake_rules rules, admission members)
+      : state_(state),
+        held_(held),
+        rules_(rules),
+        members_(std::move(members)),
+        seen_(state.seen) {}
 
   /// Takes in one changeset. `is_same(dot, bytes) -> result<>` compares one that is known with the
   /// log.
@@ -151,8 +156,22 @@ class intake {
       if (s.replica == state_.self) return older_than_known(name);
       return verdict::early;
     }
-    if (!rules_.own && causal::hlc_ms(c.time) > rules_.latest_ms) return verdict::early;
+    if (rules_.own) return verdict::next;
+    if (causal::hlc_ms(c.time) > rules_.latest_ms) return verdict::early;
+    auto in = members_.judge(c, [&](causal::dot at) { return saw(c, previous, at); });
+    if (!in) return in.error();
     return verdict::next;
+  }
+
+  /// Whether the writer of `c`, whose previous changeset left it at `previous`, had seen `at`.
+  [[nodiscard]] bool saw(const codec::changeset& c, const history::origin_state* previous,
+                         causal::dot at) const {
+    const auto& id = state_.replicas[at.replica];
+    if (id == c.origin) return at.seq < c.seq;
+    auto have = previous != nullptr ? previous->seen.at(at.replica) : 0;
+    for (const auto& s : c.seen)
+      if (s.replica == id) have += s.increase;
+    return at.seq <= have;
   }
 
   void accept(candidate c) {
@@ -162,6 +181,7 @@ class intake {
     c->place.chain = history::chain_next(origin.chain, c->data);
     state_.advance(origin, c->at, c->parsed, c->place.chain);
     seen_.raise(c->at);
+    members_.accepted(c->parsed, c->at);
     accepted.push_back(std::move(c));
   }
 
@@ -208,6 +228,7 @@ class intake {
   replica_state& state_;
   const held_changesets& held_;
   intake_rules rules_;
+  admission members_;
   causal::version seen_;
   std::unordered_map<causal::replica_index, history::origin_state> staged_;
   std::size_t held_size_ = 0;

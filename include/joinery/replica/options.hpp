@@ -42,6 +42,14 @@ struct replica_options {
   /// The size of a local changeset above which a commit is refused.
   std::size_t max_changeset_bytes = 4u << 20;
 
+  /// In a closed space: how old a change may become before a member that writes nothing says that
+  /// it has it.
+  std::uint64_t acknowledge_after_ms = 60'000;
+  /// For a new device of a closed space: until its admission has reached it, it does not write.
+  bool await_admission = false;
+  /// How many records one step of clean-up looks at.
+  std::size_t clean_up_records = 256;
+
   /// Records in memory beyond this many bytes are dropped once the snapshot has them.
   std::size_t cache_bytes = 64u << 20;
   /// A snapshot step runs when this many records or log bytes are newer than the last snapshot.

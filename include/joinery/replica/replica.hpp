@@ -126,6 +126,17 @@ class replica {
   [[nodiscard]] result<std::vector<state::conflict>> conflicts() { return engine_->conflicts(); }
   [[nodiscard]] replica_status status() const { return engine_->status(); }
 
+  /// Members of a space whose membership is closed: see `engine`.
+  result<std::optional<causal::dot>> close_membership() { return engine_->close_membership(); }
+  result<std::optional<causal::dot>> admit(const replica_id& id, const std::string& name = "") {
+    return engine_->admit(id, name);
+  }
+  result<std::optional<causal::dot>> evict(const replica_id& id) { return engine_->evict(id); }
+  [[nodiscard]] result<std::vector<member>> members() { return engine_->members(); }
+
+  /// What is to be done now and then: lets in what waited for its time, cleans up, acknowledges.
+  result<> tend() { return engine_->tend(); }
+
   /// Brings the snapshot up to date, so that the next opening is quick, and syncs. Call it before
   /// closing.
   result<> checkpoint() { return engine_->checkpoint(); }

@@ -50,6 +50,19 @@ struct replica_state {
     return index;
   }
 
+  /// What this replica has seen since its own last changeset, ascending by id.
+  [[nodiscard]] std::vector<codec::seen_increase> newly_seen() {
+    const auto own = index_of(self);
+    std::vector<codec::seen_increase> out;
+    const auto& before = origins[own].seen;
+    for (causal::replica_index r = 0; r < seen.size(); ++r)
+      if (r != own && seen.at(r) > before.at(r))
+        out.push_back({replicas[r], seen.at(r) - before.at(r)});
+    std::sort(out.begin(), out.end(),
+              [](const auto& a, const auto& b) { return a.replica < b.replica; });
+    return out;
+  }
+
   /// Undoes additions to the roster and the names that came to nothing.
   void forget_unstored() {
     replicas.shrink(stored_replicas);

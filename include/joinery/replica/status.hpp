@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "joinery/base/error.hpp"
-#include "joinery/causal/replica_id.hpp"
 #include "joinery/replica/fork_report.hpp"
+#include "joinery/replica/members.hpp"
 #include "joinery/replica/write_block.hpp"
 
 namespace joinery {
@@ -41,6 +41,7 @@ struct replica_status {
   std::vector<replica_id> former_ids;  ///< that this store wrote under before, oldest first
   bool migration_due = false;          ///< `replica::migrate` has, or may have, something to do
   std::optional<error> last_migration_error;
+  membership_status membership;
   std::optional<error> last_snapshot_error;  ///< why the last snapshot step failed, if it did
   std::optional<write_block> blocked;        ///< the device is full: no writes at present
   bool poisoned = false;                     ///< a commit or sync failed: open the store again

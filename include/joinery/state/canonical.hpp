@@ -63,4 +63,14 @@ result<> canonical_state(const causal::roster& replicas, const version& seen,
   return {};
 }
 
+template <cold_records C>
+result<crypto::digest> canonical_digest(const causal::roster& replicas, const version& seen,
+                                        const name_table& names, working_set& records, C& cold) {
+  crypto::hasher hash;
+  auto done = canonical_state(replicas, seen, names, records, cold,
+                              [&](bytes_view piece) { hash.add(piece); });
+  if (!done) return done.error();
+  return hash.finish();
+}
+
 }  // namespace joinery::state

@@ -36,6 +36,7 @@ class exchange {
 
   /// The greeting is over.
   result<> begin(const hello& peer, const std::vector<history::head>& heads) {
+    peer_ = peer.replica;
     if (peer.verify) verifier_.want();
     peer_selects_ = peer.selective;
     if (!peer_selects_) chains_.promised();
@@ -76,6 +77,8 @@ class exchange {
 
   /// Puts into the outbox what there is to say, as far as it has room.
   result<> produce(std::uint64_t now, outbox& out, event_queue& events) {
+    // It may have been evicted since the greeting.
+    if (auto in = admits(endpoint_, peer_); !in) return in;
     auto stored = backlog_.retry(
         now, [&](std::span<const bytes_view> changesets) { return store(changesets, events); });
     if (!stored) return stored;
@@ -176,8 +179,9 @@ class exchange {
       if (auto doubted = chains_.doubt(names.back(), lineage<E>::outlived(names.back())); !doubted)
         return doubted;
     }
+    if (auto in = admits(endpoint_, peer_); !in) return in;
     if (chains_.doubtful()) return drop(changesets.size());
-    const auto report = endpoint_.ingest(changesets);
+    const auto report = ingest_from(endpoint_, peer_, changesets);
     if (!report && report.error().code == errc::fork) {
       if (auto doubted = doubt_all(names, report.error()); !doubted) return doubted;
       return drop(changesets.size());
@@ -256,6 +260,7 @@ class exchange {
 
   E& endpoint_;
   const session_options& options_;
+  replica_id peer_;
   lineage<E> chains_;
   inquiry<E> inquiry_;
   incoming incoming_;

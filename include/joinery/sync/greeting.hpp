@@ -9,6 +9,7 @@
 #pragma once
 
 #include "joinery/codec/descriptor.hpp"
+#include "joinery/sync/admission.hpp"
 #include "joinery/sync/hello.hpp"
 #include "joinery/sync/lineage.hpp"
 #include "joinery/sync/outbox.hpp"
@@ -85,6 +86,7 @@ class greeting {
     if (m->replica == e.self() && !settling_endpoint<E>)
       return error{errc::fork, "the peer has this replica's own id", "replica " + m->replica.hex(),
                    "it is this very store, or a copy of it: a copy needs a new replica id"};
+    if (auto in = admits(e, m->replica); !in) return in.error();
     peer_ = *m;
     next_ = stage::heads;
     return peer_.head_count == 0 ? compare(e, chains, out) : result<bool>{false};
