@@ -1,0 +1,292 @@
+// An evicted replica comes back: what its new store makes again, and what others' changes decide.
+#include <catch2/catch.hpp>
+
+#include "joinery/replica/rejoin.hpp"
+#include "tests/replica/circle.hpp"
+#include "tests/replica/sport_like.hpp"
+
+using namespace replica_tests;
+
+namespace {
+
+using db_type = replica<app, memory_storage>;
+
+/// A device of the sport-like schema.
+struct device {
+  memory_storage disk;
+  manual_clock time{1'000'000};
+  prng dice;
+  replica_options options;
+  std::optional<db_type> db;
+
+  explicit device(std::uint64_t seed) : dice(seed) {
+    options.space = space_named("rejoin");
+    options.time = &time;
+    options.random = &dice;
+    open();
+  }
+  void open() {
+    db.reset();
+    db.emplace(std::move(db_type::open(disk.share(), options).value()));
+  }
+  void crash() {
+    db.reset();
+    disk.crash(0);
+    open();
+  }
+  auto& engine() { return db->endpoint(); }
+  [[nodiscard]] replica_id id() { return engine().self(); }
+  template <class F>
+  void write(F&& body) {
+    time.now += 10;
+    db->write(body).value();
+  }
+};
+
+void hear(device& to, device& from) {
+  to.engine().admits(from.id()).value();
+  from.engine().admits(to.id()).value();
+  std::vector<bytes> log;
+  from.engine()
+      .read_log(
+          1, [&](auto, const auto&, auto, bytes_view data) { return log.emplace_back(data), true; })
+      .value();
+  const std::vector<bytes_view> views(log.begin(), log.end());
+  to.engine().ingest(views).value();
+}
+void meet(device& a, device& b) {
+  hear(a, b);
+  hear(b, a);
+}
+
+/// Two members, a third that goes its own way and is evicted, and the store it comes back with.
+struct return_of_one {
+  device stays{1}, other{2}, gone{3}, back{4};
+
+  /// `before`: what all three have. `apart`: what the third does alone, and the others meanwhile.
+  template <class Before, class Gone, class Others>
+  return_of_one(Before&& before, Gone&& by_gone, Others&& by_others) {
+    for (auto* d : {&stays, &other, &gone})
+      d->write([&](auto& tx) { tx.template create<entry>("of " + d->id().hex()); });
+    stays.write(before);
+    meet(stays, other);
+    meet(stays, gone);
+    meet(stays, other);
+    stays.engine().close_membership().value();
+    meet(stays, other);
+    meet(stays, gone);
+    by_gone(gone);
+    by_others(stays);
+    stays.engine().evict(gone.id()).value();
+    stays.engine().admit(back.id()).value();
+    meet(stays, other);
+    other.time.now += other.options.acknowledge_after_ms;
+    other.engine().tend().value();
+    meet(stays, other);
+    meet(stays, back);
+    back.time.now += back.options.acknowledge_after_ms;
+    back.engine().tend().value();
+    meet(stays, back);
+    meet(other, back);
+  }
+  rejoin_report run() { return joinery::rejoin(gone.engine(), back.engine()).value(); }
+  void spread() {
+    meet(stays, back);
+    meet(other, back);
+    CHECK(stays.db->digest().value() == back.db->digest().value());
+    CHECK(other.db->digest().value() == back.db->digest().value());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what never reached the others is made again, once") {
+  return_of_one r{[](tx_type& tx) {
+                    auto a = tx.create<athlete>("ana");
+                    a.xp += 100;
+                    a.badges.insert(1);
+                    a.badges.insert(2);
+                    a.gear[1].insert(7);
+                  },
+                  [](device& d) {
+                    d.write([](tx_type& tx) {
+                      auto a = tx.edit<athlete>("ana");
+                      a.xp += 20;
+                      a.name = 5;
+                      a.badges.insert(3);
+                      a.badges.erase(1);
+                      a.badges.erase(2);
+                      a.gear[1].insert(8);
+                      a.gear[2].insert(9);
+                      a.laps[1][2] += 4;
+                      a.grants.grant(1, 10);
+                      a.longest.put(42);
+                      a.shares = true;
+                    });
+                    d.write([](tx_type& tx) { tx.create<entry>("post").likes += 3; });
+                  },
+                  [](device& d) {
+                    d.write([](tx_type& tx) {
+                      auto a = tx.edit<athlete>("ana");
+                      a.xp += 1;
+                      a.badges.insert(2);  // an add that the other did not see
+                    });
+                  }};
+  const auto report = r.run();
+  CHECK(report.changesets == 2);
+  CHECK(report.superseded == 1);
+  const auto check = [&] {
+    const auto a = r.back.db->find<athlete>("ana");
+    CHECK(*a->xp == 121);
+    CHECK(*a->name == 5);
+    CHECK(a->badges.get() == std::vector{2, 3});
+    CHECK(a->gear[1].get() == std::vector{7, 8});
+    CHECK(a->gear[2].get() == std::vector{9});
+    CHECK(*a->laps[1][2] == 4);
+    CHECK(*a->grants == 10);
+    CHECK(a->longest.get() == 42);
+    CHECK(*a->shares);
+    CHECK(*r.back.db->find<entry>("post")->likes == 3);
+  };
+  check();
+  CHECK(r.run().changesets == 0);  // nothing twice
+  r.back.crash();
+  CHECK(r.run().changesets == 0);
+  check();
+  r.spread();
+  // Another store of the same user finds that it is done.
+  device second{9};
+  r.stays.engine().admit(second.id()).value();
+  meet(r.stays, second);
+  CHECK(joinery::rejoin(r.gone.engine(), second.engine()).value().changesets == 0);
+  // What the old one does later can be fetched as well.
+  r.gone.write([](tx_type& tx) { tx.edit<athlete>("ana").xp += 1000; });
+  CHECK(r.run().changesets == 1);
+  CHECK(*r.back.db->find<athlete>("ana")->xp == 1121);
+}
+
+TEST_CASE("a record that others deleted meanwhile comes back whole, never as a husk") {
+  return_of_one r{[](tx_type& tx) {
+                    auto a = tx.create<athlete>("ana");
+                    a.xp += 100;
+                    a.badges.insert(1);
+                    a.gear[1].insert(7);
+                    a.name = 3;
+                    tx.create<athlete>("bea").xp += 7;
+                    tx.create<entry>("post").likes += 2;
+                  },
+                  [](device& d) {
+                    d.write([](tx_type& tx) {
+                      tx.edit<athlete>("ana").xp += 20;
+                      tx.edit<entry>("post").likes += 1;
+                    });
+                    d.write([](tx_type& tx) {
+                      tx.edit<athlete>("bea").xp += 1;
+                      tx.erase<athlete>("bea");
+                    });
+                  },
+                  [](device& d) {
+                    d.write([](tx_type& tx) {
+                      tx.erase<athlete>("ana");
+                      tx.erase<athlete>("bea");
+                      tx.erase<entry>("post");  // delete_wins
+                    });
+                  }};
+  const auto report = r.run();
+  CHECK(report.recreated == 1);
+  CHECK(report.left_dead == 2);
+  const auto a = r.back.db->find<athlete>("ana");
+  REQUIRE(a);
+  CHECK(*a->xp == 120);
+  CHECK(a->badges.get() == std::vector{1});
+  CHECK(a->gear[1].get() == std::vector{7});
+  CHECK(*a->name == 3);
+  CHECK_FALSE(r.back.db->find<athlete>("bea"));
+  CHECK_FALSE(r.back.db->find<entry>("post"));
+  r.spread();
+}
+
+TEST_CASE("later lives of others stand, and own deletions and lives are made again") {
+  return_of_one r{[](tx_type& tx) {
+                    tx.create<athlete>("ana").xp += 100;
+                    tx.create<athlete>("bea").xp += 100;
+                    tx.create<athlete>("cleo").xp += 100;
+                    auto d = tx.create<athlete>("dora");
+                    d.gear[1].insert(1);
+                    d.laps[1][1] += 5;
+                    d.laps[2][1] += 5;
+                  },
+                  [](device& d) {
+                    d.write([](tx_type& tx) {
+                      tx.edit<athlete>("ana").xp += 20;
+                      tx.erase<athlete>("bea");
+                      tx.erase<athlete>("cleo");
+                      auto dora = tx.edit<athlete>("dora");
+                      dora.gear[1].insert(2);
+                      dora.laps[2].erase(1);
+                    });
+                    d.write([](tx_type& tx) { tx.create<athlete>("bea").xp += 1; });
+                    d.write([](tx_type& tx) { tx.edit<athlete>("dora").laps[2][1] += 3; });
+                  },
+                  [](device& d) {
+                    d.write([](tx_type& tx) {
+                      tx.erase<athlete>("ana");
+                      tx.edit<athlete>("cleo").xp += 5;  // the deletion did not see it
+                      auto dora = tx.edit<athlete>("dora");
+                      dora.gear.erase(1);
+                      dora.laps.erase(1);
+                    });
+                    d.write([](tx_type& tx) { tx.create<athlete>("ana").xp += 2; });
+                  }};
+  r.run();
+  CHECK(*r.back.db->find<athlete>("ana")->xp == 2);
+  CHECK(*r.back.db->find<athlete>("bea")->xp == 1);
+  CHECK(*r.back.db->find<athlete>("cleo")->xp == 105);
+  const auto dora = r.back.db->find<athlete>("dora");
+  CHECK(dora->gear[1].get() == std::vector{1, 2});  // the entry came back whole
+  CHECK(dora->laps.keys() == std::vector{2});
+  CHECK(*dora->laps[2][1] == 3);
+  r.spread();
+}
+
+TEST_CASE("a rejoin that is cut off goes on where it was") {
+  const auto fill = [](device& d) {
+    for (int i = 0; i < 6; ++i)
+      d.write([&](tx_type& tx) {
+        for (int k = 0; k < 3; ++k) {
+          auto e = tx.create<entry>("post " + std::to_string(3 * i + k));
+          for (int n = 0; n < 5; ++n) e.replies[n] = n;
+          e.likes += 1;
+        }
+      });
+  };
+  const auto nothing = [](auto&) {};
+  return_of_one r{[](tx_type& tx) { tx.create<athlete>("ana"); }, fill, nothing};
+  r.back.disk.fail_nth(memory_operation::commit, 2, errc::io);
+  CHECK_FALSE(joinery::rejoin(r.gone.engine(), r.back.engine(), 300));
+  r.back.disk.clear_faults();
+  r.back.crash();
+  const auto some = r.back.db->endpoint().log_size();
+  r.gone.write([](tx_type& tx) { tx.edit<entry>("post 0").likes += 10; });  // not part of that
+  r.run();
+  CHECK(r.back.db->endpoint().log_size() > some);
+  for (int i = 0; i < 18; ++i)
+    CHECK(*r.back.db->find<entry>("post " + std::to_string(i))->likes == (i == 0 ? 11 : 1));
+  r.spread();
+}
+
+TEST_CASE("only who is out, and known to be out by all, comes back that way") {
+  {
+    const auto nothing = [](auto&) {};
+    return_of_one r{[](tx_type& tx) { tx.create<athlete>("ana"); }, nothing, nothing};
+    const auto refused = [](const auto& done, errc code) {
+      return !done && done.error().code == code;
+    };
+    CHECK(refused(joinery::rejoin(r.other.engine(), r.back.engine()), errc::invalid_argument));
+    CHECK(refused(joinery::rejoin(r.back.engine(), r.back.engine()), errc::invalid_argument));
+    device stranger{7};
+    CHECK(refused(joinery::rejoin(r.gone.engine(), stranger.engine()), errc::not_admitted));
+    r.stays.engine().evict(r.other.id()).value();
+    CHECK(refused(joinery::rejoin(r.other.engine(), r.stays.engine()), errc::invalid_argument));
+  }
+}
