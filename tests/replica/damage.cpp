@@ -140,6 +140,15 @@ TEST_CASE("a record whose log is damaged too is missing, never absent; all other
                     errc::quarantined));
   CHECK(walked == 5);
   CHECK(a.e->for_each("table", key(2), [](auto, auto) { return true; }));
+  {  // A reader says the same.
+    const auto reader = a.e->read_now().value();
+    CHECK(failed_with(reader->record("table", key(1)), errc::quarantined));
+    CHECK(a.number_in(reader->record("table", key(0)).value()) == 20);
+    CHECK(failed_with(reader->digest(), errc::quarantined));
+    CHECK(failed_with(reader->for_each("table", {}, [](auto, auto) { return true; }),
+                      errc::quarantined));
+    CHECK(reader->for_each("table", key(2), [](auto, auto) { return true; }));
+  }
   changeset_writer touch;
   touch.add("table", key(1), {cell_action::create, 1, {}, {}, {}});
   CHECK(failed_with(a.e->commit(touch), errc::quarantined));

@@ -37,12 +37,20 @@ class simulation {
  private:
   using name = std::pair<int, std::uint64_t>;  // replica, seq
 
+  using reader_type = reader<app, memory_storage>;
+  /// A reader, and what it is to show whatever happens to the replica.
+  struct kept_reader {
+    reader_type reader;
+    std::set<int> known;
+  };
+
   struct node {
     memory_storage disk;
     manual_clock time;
     replica_options options;
     std::optional<replica_type> db;
     replica_id id;
+    std::vector<kept_reader> readers;
     std::set<int> known;            // events that are integrated
     std::map<name, bytes> waiting;  // given, and not integrated
   };
@@ -57,6 +65,7 @@ class simulation {
     o.time = &n->time;
     o.random = &dice_;
     o.full_retry_ms = 0;
+    o.max_reader_age_ms = ~std::uint64_t{0};
     if (dice_.chance(80)) {
       o.cache_bytes = dice_.chance(40) ? dice_.below(1500) : dice_.below(8000);
       o.snapshot_records = 1 + dice_.below(4);
@@ -147,6 +156,8 @@ class simulation {
     if (!usable) restart(n, dice_.chance(50));
     check_version(n);
     if (dice_.chance(15)) check_readings(n);
+    if (dice_.chance(15)) n.readers.push_back({n.db->reader().value(), n.known});
+    if (!n.readers.empty() && dice_.chance(25)) check_reader(n);
   }
 
   template <class R>
@@ -205,10 +216,11 @@ class simulation {
     return table == "athletes" ? text(tx.find<athlete>(key_of(key)))
                                : text(tx.find<entry>(key_of(key)));
   }
-  std::string read_from(node& n, const std::string& table, int key) {
+  template <class From>
+  static std::string read_from(From& from, const std::string& table, int key) {
     const auto text = [](const auto& r) { return r ? show_record(*r) : std::string{"none"}; };
-    return table == "athletes" ? text(n.db->find<athlete>(key_of(key)))
-                               : text(n.db->find<entry>(key_of(key)));
+    return table == "athletes" ? text(from.template find<athlete>(key_of(key)))
+                               : text(from.template find<entry>(key_of(key)));
   }
 
   /// All that `n` may show to peers.
@@ -280,6 +292,7 @@ class simulation {
     story_.back() += crash ? " crash" : " restart";
     std::map<replica_id, std::uint64_t> shown;
     for (const auto& h : n.db->endpoint().heads()) shown[h.origin] = h.seq;
+    n.readers.clear();
     n.db.reset();
     if (crash)
       n.disk.crash(dice_.below(4));
@@ -359,7 +372,7 @@ class simulation {
     for (const auto& [table, fields] : world_.tables) {
       for (int key = 0; key < keys_; ++key) {
         const auto wanted = world_.read(n.known, table, key);
-        const auto got = read_from(n, table, key);
+        const auto got = read_from(*n.db, table, key);
         if (wanted != got)
           fail(table + " " + std::to_string(key) + ":\n" + got + "\nwanted\n" + wanted);
         conflicts += world_.conflicts(n.known, table, key);
@@ -367,6 +380,29 @@ class simulation {
     }
     const auto ledger = n.db->conflicts().value();
     demand(ledger.size() == static_cast<std::size_t>(conflicts), "the number of open conflicts");
+  }
+
+  /// One of the readers shows what the replica showed when it was made.
+  void check_reader(node& n) {
+    const auto at = dice_.below(n.readers.size());
+    const auto& [reader, known] = n.readers[at];
+    demand(reader.log_size() == known.size(), "the length of the log in a reader");
+    int conflicts = 0;
+    for (const auto& [table, fields] : world_.tables) {
+      for (int key = 0; key < keys_; ++key) {
+        const auto wanted = world_.read(known, table, key);
+        const auto got = read_from(reader, table, key);
+        if (wanted != got)
+          fail("a reader, " + table + " " + std::to_string(key) + ":\n" + got + "\nwanted\n" +
+               wanted);
+        conflicts += world_.conflicts(known, table, key);
+      }
+    }
+    demand(reader.conflicts().value().size() == static_cast<std::size_t>(conflicts),
+           "the number of open conflicts in a reader");
+    if (known == n.known)
+      demand(reader.digest().value() == n.db->digest().value(), "the digest of a reader");
+    if (dice_.chance(30)) n.readers.erase(n.readers.begin() + static_cast<std::ptrdiff_t>(at));
   }
 
   void settle() {

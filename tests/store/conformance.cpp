@@ -347,6 +347,91 @@ TEMPLATE_TEST_CASE("a large write fits however small the storage was, and is sti
   CHECK(get(place.open(), area::records, "key 0") == value);
 }
 
+TEMPLATE_TEST_CASE("a pinned image stays as it was, whatever is committed later", "", in_memory,
+                   on_disk) {
+  TestType place;
+  auto& s = place.open();
+  // Room for what follows: growing would end the image.
+  REQUIRE(put(s, area::meta, "room", std::string(300'000, 'x')));
+  const auto all = [](auto& from) {
+    std::string out;
+    const auto done = from.read([&](auto& view) -> result<> {
+      view.scan(area::records, "", [&](bytes_view k, bytes_view v) {
+        out += std::string{k} + "=" + std::string{v} + " ";
+        return true;
+      });
+      const auto last = view.last(area::records);
+      out += last ? "last " + std::string{last->first} : "empty";
+      for (const char* key : {"a", "c", "x", "z"}) out += view.get(area::records, key) ? "+" : "-";
+      return {};
+    });
+    if (!done) return std::string{name_of(done.error().code)};
+    return out;
+  };
+  const auto change = [&](auto body) {
+    return s.write([&](auto& w) -> result<> {
+      body(w);
+      return {};
+    });
+  };
+  auto empty = std::move(s.pin().value());
+  REQUIRE(change([](auto& w) {
+    for (const char* key : {"a", "c", "e"}) w.put(area::records, key, "1");
+  }));
+  auto first = std::move(s.pin().value());
+  REQUIRE(change([](auto& w) {
+    w.put(area::records, "c", "2");
+    w.put(area::records, "c", "3");
+    w.put(area::records, "x", "3");
+    w.erase(area::records, "a");
+    w.erase(area::records, "e");
+  }));
+  auto second = std::move(s.pin().value());
+  REQUIRE(change([](auto& w) {
+    w.erase(area::records, "x");
+    w.erase(area::records, "c");
+    w.put(area::records, "a", "4");
+    w.put(area::records, "z", "4");
+  }));
+  CHECK(all(empty) == "empty----");
+  CHECK(all(first) == "a=1 c=1 e=1 last e++--");
+  CHECK(all(second) == "c=3 x=3 last x-++-");
+  CHECK(all(s) == "a=4 z=4 last z+--+");
+  // A write that comes to nothing changes no image.
+  CHECK_FALSE(s.write([](auto& w) -> result<> {
+    w.put(area::records, "a", "lost");
+    return joinery::error{errc::io, "no", "", ""};
+  }));
+  CHECK(all(first) == "a=1 c=1 e=1 last e++--");
+  // Reads of images do not nest in writes either.
+  std::string inside;
+  REQUIRE(change([&](auto&) { inside = all(first); }));
+  CHECK(inside == "invalid_argument");
+}
+
+TEST_CASE("growing the map ends pinned images, and does not wait for them") {
+  on_disk place;
+  auto& s = place.open();
+  REQUIRE(put(s, area::records, "key", "value"));
+  auto image = std::move(s.pin().value());
+  const auto read = [&] {
+    return image.read([](auto& view) -> result<> {
+      return view.get(area::records, "key") == "value"
+                 ? result<>{}
+                 : joinery::error{errc::not_found, "other", "", ""};
+    });
+  };
+  REQUIRE(read());
+  CHECK(s.status().value().readers >= 1);
+  for (int n = 0; n < 40; ++n)
+    REQUIRE(put(s, area::meta, "k" + std::to_string(n), std::string(20'000, 'x')));
+  CHECK(failed_with(read(), errc::reader_expired));
+  image = std::move(s.pin().value());
+  CHECK(read());
+  // One that outlives its store lets go of nothing that is gone.
+  place.reopen();
+}
+
 TEMPLATE_TEST_CASE("a moved storage works and its old name is closed", "", in_memory, on_disk) {
   TestType place;
   auto& s = place.open();

@@ -3,7 +3,8 @@
 // Purpose: joinery never asks the operating system for time or random numbers behind the program's
 // back; whoever opens a replica may hand in these two (tests and the simulator do).
 // Invariants: `now_ms` is milliseconds since 1970-01-01 UTC and may step back; the HLC copes.
-// Thread-safety: an implementation must allow calls from the thread that uses the replica.
+// Thread-safety: an implementation must allow calls from the thread that uses the replica; a clock
+// also from those that make readers.
 #pragma once
 
 #include <chrono>

@@ -36,6 +36,7 @@ enum class errc {
   not_a_member = 28,     ///< a replica that a closed space has evicted, or never admitted
   not_admitted = 29,     ///< a write by a replica that a closed space has not admitted
   renewed = 32,          ///< not a fault: one side took a new replica id; connect again
+  reader_expired = 38,   ///< a reader that was kept too long, or that the store could not keep
   io = 40,               ///< the operating system or LMDB refused; the text says which call
   full = 41,             ///< no space left on the device
   locked = 42,           ///< the store is open elsewhere
@@ -68,6 +69,7 @@ constexpr std::string_view name_of(errc code) noexcept {
     case errc::not_a_member: return "not_a_member";
     case errc::not_admitted: return "not_admitted";
     case errc::renewed: return "renewed";
+    case errc::reader_expired: return "reader_expired";
     case errc::io: return "io";
     case errc::full: return "full";
     case errc::locked: return "locked";

@@ -12,6 +12,7 @@
 
 #include <memory>
 
+#include "joinery/history/detail/memory_pin.hpp"
 #include "joinery/history/detail/memory_view.hpp"
 
 namespace joinery::history {
@@ -49,6 +50,37 @@ class memory_storage {
 
   /// Whether a commit or sync failed, and nothing is answered any more.
   [[nodiscard]] bool poisoned() const { return image_ && image_->poison.has_value(); }
+
+  /// An image that stays as it is now, whatever is committed later.
+  class pinned {
+   public:
+    template <class Body>
+    result<> read(Body&& body) {
+      return in_turn(image_.get(), [&]() -> result<> {
+        if (pin_->ended)
+          return error{errc::closed, "the storage was opened again", "", "pin an image again"};
+        detail::memory_pinned_view view(*image_, *pin_);
+        return run(body, view);
+      });
+    }
+
+   private:
+    friend memory_storage;
+    pinned(std::shared_ptr<detail::memory_image> image,
+           std::shared_ptr<detail::memory_image::pin> pin)
+        : image_(std::move(image)), pin_(std::move(pin)) {}
+    std::shared_ptr<detail::memory_image> image_;
+    std::shared_ptr<detail::memory_image::pin> pin_;
+  };
+  result<pinned> pin() {
+    auto held = std::make_shared<detail::memory_image::pin>();
+    auto done = in_turn([&]() -> result<> {
+      image_->pins.push_back(held);
+      return {};
+    });
+    if (!done) return done.error();
+    return pinned{image_, std::move(held)};
+  }
 
   /// Everything committed so far survives a crash from now on.
   result<> sync() {
@@ -98,6 +130,7 @@ class memory_storage {
   void reopen() {
     image_->poison.reset();
     image_->landed.reset();
+    image_->end_pins();
     image_->rerun_next_write = false;
     clear_faults();
   }
@@ -135,12 +168,16 @@ class memory_storage {
   }
 
   template <class Work>
-  result<> in_turn(Work work) {
-    if (!image_) return error{errc::closed, "a storage that was moved away", "", ""};
-    const detail::memory_turn turn(*image_);
+  static result<> in_turn(detail::memory_image* image, Work work) {
+    if (image == nullptr) return error{errc::closed, "a storage that was moved away", "", ""};
+    const detail::memory_turn turn(*image);
     if (turn.nested()) return nested_use();
-    if (image_->poison) return *image_->poison;
+    if (image->poison) return *image->poison;
     return work();
+  }
+  template <class Work>
+  result<> in_turn(Work work) {
+    return in_turn(image_.get(), std::move(work));
   }
 
   result<> commit(detail::memory_writer& writer) {
@@ -151,6 +188,7 @@ class memory_storage {
       return poison(failed);
     }
     auto undo = writer.keep();
+    image_->keep_for_pins(undo);
     if (image_->mode == durability::interval && !undo.empty()) {
       image_->unsynced.push_back(std::move(undo));
     }

@@ -72,14 +72,19 @@ struct probe_body {
 /// (the map grew); nothing of the earlier run stays. Faults of `put` and `erase` are remembered and
 /// returned by `write`; a read after one cannot be answered and throws `transaction_lost`
 /// (storage_rules.hpp), which the body lets pass. `read(body)` runs `body(view&) -> result<>` over
-/// one consistent snapshot. Reads and writes do not nest.
+/// one consistent snapshot. Reads and writes do not nest. `pin()` gives an image that stays as it
+/// is: its `read` works like the storage's, in any thread, until the storage ends it (closed,
+/// reader_expired). It must not be read beyond the storage's life.
 template <class S>
-concept storage = std::movable<S> && requires(S& s, detail::probe_body body) {
+concept storage = std::movable<S> && std::movable<typename S::pinned> &&
+    requires(S& s, typename S::pinned& image, detail::probe_body body) {
   { s.write(body) } -> std::same_as<result<>>;
   { s.read(body) } -> std::same_as<result<>>;
   {
     s.sync()
     } -> std::same_as<result<>>;  ///< everything written so far is on the device afterwards
+  { s.pin() } -> std::same_as<result<typename S::pinned>>;
+  { image.read(body) } -> std::same_as<result<>>;
   { s.mode() } -> std::same_as<durability>;
   { s.read_only() } -> std::same_as<bool>;
 };

@@ -7,7 +7,8 @@
 // it is folded into memory; a sequence number is allocated in that transaction's changeset and
 // never used twice; only durable changesets are shown to peers; every fault leaves memory and
 // storage as they were.
-// Thread-safety: one thread at a time.
+// Thread-safety: one thread at a time, but for `read_now`, which any thread may call meanwhile, and
+// what it gives.
 #pragma once
 
 #include <span>
@@ -20,6 +21,7 @@
 #include "joinery/replica/membership_methods.hpp"
 #include "joinery/replica/mending.hpp"
 #include "joinery/replica/options.hpp"
+#include "joinery/replica/readers.hpp"
 #include "joinery/replica/report.hpp"
 #include "joinery/replica/snapshotting.hpp"
 #include "joinery/replica/status.hpp"
@@ -83,6 +85,7 @@ class engine : public detail::mending<engine<Storage>>,
   /// Lets in what was held and whose time has come; syncs when `sync_interval_ms` is over. To be
   /// called now and then.
   result<> tend() {
+    readers_->end_old(now_ms(), options_.max_reader_age_ms);
     if (storage_.read_only()) return {};
     if (auto probed = gate_.probe(storage_, now_ms(), options_.full_retry_ms); !probed)
       return probed;
@@ -172,16 +175,14 @@ class engine : public detail::mending<engine<Storage>>,
 
   /// The open conflicts, ascending by table name and key.
   result<std::vector<state::conflict>> conflicts() {
-    std::vector<state::conflict> out;
-    for (const auto& table : state_.names.sorted()) {
-      auto walked = for_each(table, {}, [&](bytes_view key, bytes_view packed) {
-        state::conflicts_of(table, key, packed, state_.names, state_.replicas,
-                            [&](state::conflict c) { out.push_back(std::move(c)); });
-        return true;
-      });
-      if (!walked) return walked.error();
-    }
-    return out;
+    return state::all_conflicts(state_.names, state_.replicas, [&](auto table, auto&& each) {
+      return this->walk(table, state_.names[table], {}, each);
+    });
+  }
+
+  /// The state as it is now, for any thread, while this engine goes on. Any thread may call this.
+  result<std::shared_ptr<detail::reader_image<Storage>>> read_now() {
+    return readers_->make(storage_, state_, now_ms());
   }
 
   [[nodiscard]] replica_status status() const {
@@ -198,6 +199,7 @@ class engine : public detail::mending<engine<Storage>>,
     s.memory_bytes = state_.records.memory() + held_.size() + history::memory_of(state_.origins);
     s.dirty_records = state_.records.dirty_count();
     s.watch_failures = watch_failures_;
+    std::tie(s.readers, s.oldest_reader_ms) = readers_->figures(now_ms());
     s.read_only = read_only_;
     this->tell_schema(s);
     s.last_snapshot_error = snapshots_.last_error();
@@ -276,7 +278,7 @@ class engine : public detail::mending<engine<Storage>>,
         storage_(std::move(storage)),
         options_(std::move(options)) {}
 
-  [[nodiscard]] std::uint64_t now_ms() {
+  [[nodiscard]] std::uint64_t now_ms() const {
     return options_.time != nullptr ? options_.time->now_ms() : system_clock{}.now_ms();
   }
   // The last moment for stamps of peers.
@@ -411,6 +413,7 @@ class engine : public detail::mending<engine<Storage>>,
   void after_write() {
     if (storage_.mode() == history::durability::commit) all_is_durable();
     this->members_after_write();
+    readers_->end_old(now_ms(), options_.max_reader_age_ms);
     snapshots_.keep_up(storage_, state_, options_);
     if (storage_.mode() == history::durability::interval && sync_is_due())
       static_cast<void>(flush());
@@ -477,6 +480,8 @@ class engine : public detail::mending<engine<Storage>>,
   std::uint64_t durable_position_ = 0;
   std::uint64_t last_sync_ms_ = 0;
   bool read_only_ = false;
+  // Last: closed before what they read from.
+  std::unique_ptr<detail::readers<Storage>> readers_ = std::make_unique<detail::readers<Storage>>();
 };
 
 }  // namespace joinery

@@ -102,6 +102,14 @@ class intake {
     return {};
   }
 
+  /// Whether an accepted changeset concerns a table or field of that name.
+  [[nodiscard]] bool names(std::string_view name) const {
+    return std::any_of(accepted.begin(), accepted.end(), [&](const auto& a) {
+      const auto& all = a->parsed.names;
+      return std::find(all.begin(), all.end(), name) != all.end();
+    });
+  }
+
   std::vector<candidate> accepted;
   std::map<held_changesets::name, bytes> to_hold;
   std::set<held_changesets::name> to_drop;  ///< held before, and no good

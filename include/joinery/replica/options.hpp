@@ -58,6 +58,8 @@ struct replica_options {
   /// What one transaction of a snapshot writes at most, in records, and about, in bytes.
   std::size_t snapshot_step_records = 512;
   std::size_t snapshot_step_bytes = 1u << 20;
+  /// A reader ends when it is older: the storage cannot use again what was freed since it was made.
+  std::uint64_t max_reader_age_ms = 60'000;
   /// With `durability::interval`: how long a change may stay unsynced.
   std::uint64_t sync_interval_ms = 1000;
 

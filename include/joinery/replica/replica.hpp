@@ -3,13 +3,15 @@
 // Purpose: the façade. Open it, write in transactions, read records as your structs, and hand it to
 // sessions.
 // Invariants: those of the engine (engine.hpp), which it is a typed view of.
-// Thread-safety: one thread at a time; rows that were read may be used while nothing else happens
-// to the replica.
+// Thread-safety: one thread at a time, sessions included, but for `reader`, which any thread may
+// call meanwhile. Rows belong to the replica's thread; readers and their rows to any. Opening,
+// moving and destroying must not overlap anything.
 #pragma once
 
 #include <memory>
 
 #include "joinery/replica/migration.hpp"
+#include "joinery/replica/reader.hpp"
 #include "joinery/replica/space_name.hpp"
 #include "joinery/replica/transaction.hpp"
 #include "joinery/replica/watch.hpp"
@@ -85,12 +87,7 @@ class replica {
                    [&](bytes_view key, const shared_bytes& packed) {
                      if (!crdt::read_cell(packed).alive()) return true;
                      const auto r = make_row<Record>(*engine_, key, packed);
-                     if constexpr (std::is_void_v<decltype(each(key, *r))>) {
-                       each(key, *r);
-                       return true;
-                     } else {
-                       return static_cast<bool>(each(key, *r));
-                     }
+                     return detail::call_with_row(each, key, *r);
                    })
         .value();
   }
@@ -118,6 +115,14 @@ class replica {
             return make_row<Record>(*engine, key, packed);
           }));
         });
+  }
+
+  /// The state as it is now, durable or not, for any thread to read while this replica goes on. Any
+  /// thread may call this.
+  [[nodiscard]] result<joinery::reader<Schema, Storage>> reader() {
+    auto image = engine_->read_now();
+    if (!image) return image.error();
+    return joinery::reader<Schema, Storage>{std::move(*image)};
   }
 
   /// The digest of the canonical state: equal on replicas that have integrated the same changesets.

@@ -33,7 +33,8 @@ struct replica_state {
   causal::hybrid_clock clock;
   state::working_set records;
   std::uint64_t last_position = 0;
-  /// Held by whoever changes `seen`, `last_position`, dirty records, or which ones are dirty, and
+  /// Held by whoever changes `seen`, `last_position`, what is stored of roster and names, dirty
+  /// records, or which ones are dirty, and
   /// by whoever looks at them from another thread (readers). Never inside a storage's write.
   mutable movable_mutex publication;
   /// How many roster entries and names the storage has.

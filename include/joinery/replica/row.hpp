@@ -4,8 +4,9 @@
 // stays as it was, whatever happens in the replica afterwards; the bytes are copied only when the
 // replica changes the record while the row lives.
 // Invariants: reading only; writing through it throws `failure` (read_only). It must not outlive
-// the replica.
-// Thread-safety: as a `std::string`.
+// the replica that it is from; one from a reader may outlive that.
+// Thread-safety: one from a replica belongs to the replica's thread; one from a reader is as a
+// `std::string`.
 #pragma once
 
 #include <memory>
@@ -21,12 +22,13 @@ namespace detail {
 class row_access final : public schema::record_access {
  public:
   row_access(std::string_view table, bytes key, shared_bytes packed, const state::name_table& names,
-             const causal::roster& replicas)
+             const causal::roster& replicas, std::shared_ptr<const void> keeps = nullptr)
       : table_(table),
         key_(std::move(key)),
         packed_(std::move(packed)),
         names_(names),
-        replicas_(replicas) {}
+        replicas_(replicas),
+        keeps_(std::move(keeps)) {}
 
   [[nodiscard]] bytes_view key() const noexcept { return key_; }
 
@@ -59,7 +61,19 @@ class row_access final : public schema::record_access {
   shared_bytes packed_;
   const state::name_table& names_;
   const causal::roster& replicas_;
+  std::shared_ptr<const void> keeps_;  // whatever owns names and roster, when the replica does not
 };
+
+/// Calls `each(key, record)`; whether to go on.
+template <class F, class Record>
+bool call_with_row(F&& each, bytes_view key, const Record& record) {
+  if constexpr (std::is_void_v<decltype(each(key, record))>) {
+    each(key, record);
+    return true;
+  } else {
+    return static_cast<bool>(each(key, record));
+  }
+}
 
 }  // namespace detail
 

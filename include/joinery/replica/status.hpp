@@ -34,6 +34,8 @@ struct replica_status {
   std::size_t memory_bytes = 0;      ///< of these, of origins' versions, and of what is held; about
   std::size_t dirty_records = 0;     ///< newer than the snapshot
   std::uint64_t watch_failures = 0;  ///< how often a callback of `watch` threw
+  std::size_t readers = 0;           ///< that live
+  std::uint64_t oldest_reader_ms = 0;  ///< the age of the oldest
   bool read_only = false;
   /// What the space, or a peer's change to it, says of a field otherwise than this program.
   std::vector<error> schema_conflicts;

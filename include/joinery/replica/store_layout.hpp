@@ -29,6 +29,7 @@ void put_new_names(W& to, const replica_state& state) {
                         state.names[static_cast<state::name_index>(n)]);
 }
 inline void all_names_stored(replica_state& state) {
+  const std::lock_guard lock(state.publication);
   state.stored_replicas = state.replicas.size();
   state.stored_names = state.names.size();
 }

@@ -5,7 +5,7 @@
 // user's certificate of being in sync.
 // Format: docs/format.md: the version by replica id, then tables by name with their records by key.
 // Invariants: no local index appears in it.
-// Thread-safety: none; reads the working set of its owner.
+// Thread-safety: none; reads the records of its owner.
 #pragma once
 
 #include "joinery/causal/roster.hpp"
@@ -28,10 +28,11 @@ inline crdt::reindexing canonical_order(const causal::roster& replicas, const ve
   return map;
 }
 
-/// Feeds the canonical state to `sink(bytes_view)`, piece by piece.
-template <cold_records C, class F>
+/// Feeds the canonical state to `sink(bytes_view)`, piece by piece. `walk(table, each) -> result<>`
+/// calls `each(key, packed) -> bool` for the records of a table in order.
+template <class Walk, class F>
 result<> canonical_state(const causal::roster& replicas, const version& seen,
-                         const name_table& names, working_set& records, C& cold, F&& sink) {
+                         const name_table& names, Walk&& walk, F&& sink) {
   std::vector<causal::replica_index> order;
   const auto map = canonical_order(replicas, seen, order);
   bytes piece;
@@ -51,7 +52,7 @@ result<> canonical_state(const causal::roster& replicas, const version& seen,
   for (name_index i = 0; i < tables.size(); ++i) tables[i] = i;
   std::sort(tables.begin(), tables.end(), [&](auto a, auto b) { return names[a] < names[b]; });
   for (const auto table : tables) {
-    auto walked = records.for_each(cold, table, {}, [&](bytes_view key, bytes_view packed) {
+    auto walked = walk(table, [&](bytes_view key, bytes_view packed) {
       w.block(names[table]);
       w.block(key);
       w.block(canonical_record(packed, map, names));
@@ -61,6 +62,15 @@ result<> canonical_state(const causal::roster& replicas, const version& seen,
     if (!walked) return walked;
   }
   return {};
+}
+
+/// The same over a working set.
+template <cold_records C, class F>
+result<> canonical_state(const causal::roster& replicas, const version& seen,
+                         const name_table& names, working_set& records, C& cold, F&& sink) {
+  return canonical_state(
+      replicas, seen, names,
+      [&](name_index table, auto&& each) { return records.for_each(cold, table, {}, each); }, sink);
 }
 
 template <cold_records C>

@@ -7,6 +7,7 @@
 // Thread-safety: pure functions.
 #pragma once
 
+#include "joinery/base/result.hpp"
 #include "joinery/causal/roster.hpp"
 #include "joinery/state/record.hpp"
 
@@ -67,6 +68,26 @@ void conflicts_of(std::string_view table, bytes_view key, bytes_view record,
     };
     detail::conflicts_in(f.id.type, f.state, path, found);
   });
+}
+
+/// The open conflicts of all records, ascending by table name and key. `walk(table, each)` as for
+/// `canonical_state`.
+template <class Walk>
+result<std::vector<conflict>> all_conflicts(const name_table& names, const causal::roster& replicas,
+                                            Walk&& walk) {
+  std::vector<conflict> out;
+  std::vector<name_index> tables(names.size());
+  for (name_index i = 0; i < tables.size(); ++i) tables[i] = i;
+  std::sort(tables.begin(), tables.end(), [&](auto a, auto b) { return names[a] < names[b]; });
+  for (const auto table : tables) {
+    auto walked = walk(table, [&](bytes_view key, bytes_view packed) {
+      conflicts_of(names[table], key, packed, names, replicas,
+                   [&](conflict c) { out.push_back(std::move(c)); });
+      return true;
+    });
+    if (!walked) return walked.error();
+  }
+  return out;
 }
 
 }  // namespace joinery::state

@@ -7,7 +7,7 @@
 //   errc::locked. Others may open it read_only and see one image until they refresh.
 // - The map grows by itself: a write that does not fit runs again in a map of twice the size, so a
 //   body may run more than once. Growing waits for running reads to end, growth_patience_ms at
-//   most, and for nothing else.
+//   most, and ends pinned images (errc::reader_expired).
 // - durability::commit syncs each commit. durability::interval is LMDB's MDB_NOMETASYNC: the file
 //   is whole after any crash, power loss may take the newest commits back until `sync` returned.
 //   The unsafe modes are not offered. On Apple's systems F_FULLFSYNC follows LMDB's own fsync, so
@@ -23,10 +23,10 @@
 //   user may not write to, on a writable file system, it does not open: readers must be registered
 //   there.
 //
-// Thread-safety: any number of threads may call `read`, `write`, `sync`, `refresh`, `status` and
-// `copy_to`; writes take turns, and so do the reads of a read-only store. Reads and writes do not
-// nest: doing so is errc::invalid_argument. Moving, closing and destroying must not overlap
-// anything.
+// Thread-safety: any number of threads may call `read`, `write`, `pin`, `sync`, `refresh`, `status`
+// and `copy_to`, and read from pinned images, each in turns; writes take turns, and so do the reads
+// of a read-only store. Reads and writes do not nest: doing so is errc::invalid_argument. Moving,
+// closing and destroying must not overlap anything.
 #pragma once
 
 #include "joinery/store/detail/lmdb_core.hpp"
@@ -56,6 +56,29 @@ class lmdb {
   result<> read(Body&& body) {
     return core_ ? core_->read(body) : moved_away();
   }
+  /// An image that stays as it is. While it lives, pages that are freed cannot be used again: do
+  /// not keep it long. Must not be read beyond the store's life.
+  class pinned {
+   public:
+    template <class Body>
+    result<> read(Body&& body) {
+      return image_ ? core_->read(*image_, body) : moved_away();
+    }
+
+   private:
+    friend lmdb;
+    pinned(detail::lmdb_core& core, std::shared_ptr<detail::image_pin> image)
+        : core_(&core), image_(std::move(image)) {}
+    detail::lmdb_core* core_;
+    std::shared_ptr<detail::image_pin> image_;
+  };
+  result<pinned> pin() {
+    if (!core_) return moved_away();
+    auto image = core_->keep_image();
+    if (!image) return image.error();
+    return pinned{*core_, std::move(*image)};
+  }
+
   /// Everything committed so far is on the device afterwards.
   result<> sync() { return core_ ? core_->sync() : moved_away(); }
 

@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -37,6 +38,13 @@ struct memory_image {
   };
   using entries = std::vector<entry>;
 
+  /// What the commits since an image was pinned have taken the place of.
+  struct pin {
+    std::array<std::map<bytes, std::optional<bytes>, std::less<>>, area_count> before;
+    bool ended = false;
+    [[nodiscard]] const auto& at(area a) const { return before[static_cast<std::size_t>(a)]; }
+  };
+
   struct fault {
     memory_operation at;
     std::uint64_t countdown;  // 1 fails the next one
@@ -51,6 +59,7 @@ struct memory_image {
   std::vector<entries> unsynced;  // undo logs, oldest commit first
   std::optional<entries> landed;  // what a commit that failed left on the device
   std::vector<fault> faults;
+  std::vector<std::weak_ptr<pin>> pins;
   std::optional<error> poison;
   bool rerun_next_write = false;
   bytes place;
@@ -82,6 +91,23 @@ struct memory_image {
       if (found != at(e.where).end()) out.back().value = found->second;
     }
     return out;
+  }
+
+  /// Keeps for every pinned image what a commit with this undo log replaced.
+  void keep_for_pins(const entries& undo) {
+    std::erase_if(pins, [](const auto& p) { return p.expired(); });
+    for (const auto& held : pins) {
+      const auto pinned = held.lock();
+      if (!pinned) continue;
+      for (const auto& e : undo)
+        pinned->before[static_cast<std::size_t>(e.where)].try_emplace(e.key, e.value);
+    }
+  }
+  /// No pinned image can be read any more.
+  void end_pins() {
+    for (const auto& held : pins)
+      if (const auto pinned = held.lock()) pinned->ended = true;
+    pins.clear();
   }
 
   /// Counts one operation; the fault that is due at it, if any.

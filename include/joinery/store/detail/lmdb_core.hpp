@@ -15,6 +15,7 @@
 #include "joinery/store/detail/lmdb_report.hpp"
 #include "joinery/store/detail/lmdb_view.hpp"
 #include "joinery/store/detail/occupancy.hpp"
+#include "joinery/store/detail/pins.hpp"
 #include "joinery/store/detail/poison.hpp"
 #include "joinery/store/detail/read_pool.hpp"
 
@@ -109,14 +110,38 @@ class lmdb_core {
     } else if (const int code = held.begin(*environment_)) {
       return failed(code, "begin a read");
     }
-    lmdb_view view(options_.read_only ? pinned_.get() : held.txn(), environment_->areas());
-    result<> outcome;
-    try {
-      outcome = std::invoke(body, view);
-    } catch (const history::transaction_lost&) {  // there is a fault
+    return look(options_.read_only ? pinned_.get() : held.txn(), body);
+  }
+
+  /// Keeps the newest image, or that of a read-only store, until it is let go or the map grows.
+  result<std::shared_ptr<image_pin>> keep_image() {
+    if (auto bad = unusable()) return *bad;
+    if (writer_thread_.load() == std::this_thread::get_id()) return history::nested_use();
+    const gate_pass pass(gate_);
+    if (!pass.entered()) return history::nested_use();
+    if (auto bad = unusable()) return *bad;  // while waiting at the gate
+    auto out = std::make_shared<image_pin>();
+    if (!options_.read_only) {
+      const int code = environment_->begin(MDB_RDONLY, out->txn);
+      if (code != 0) return failed(code, "pin an image");
     }
-    if (view.fault()) return note(view);
-    return outcome;
+    pins_.add(out);
+    return out;
+  }
+
+  /// Reads from an image that is kept.
+  template <class Body>
+  result<> read(image_pin& image, Body&& body) {
+    if (auto bad = unusable()) return *bad;
+    if (writer_thread_.load() == std::this_thread::get_id()) return history::nested_use();
+    const gate_pass pass(gate_);
+    if (!pass.entered()) return history::nested_use();
+    if (auto bad = unusable()) return *bad;
+    const std::lock_guard one_at_a_time(image.mutex);
+    if (image.ended) return *image.ended;
+    if (!options_.read_only) return look(image.txn.get(), body);
+    const std::lock_guard shared(pin_mutex_);
+    return look(pinned_.get(), body);
   }
 
   result<> sync() {
@@ -138,6 +163,7 @@ class lmdb_core {
     const writing turn(*this);
     if (auto bad = unusable()) return *bad;
     if (auto closed = close_gate("the image cannot be refreshed"); !closed) return closed;
+    pins_.end(expired("the store was refreshed"));
     pinned_.reset();
     auto out = pin();
     gate_.open();
@@ -186,8 +212,7 @@ class lmdb_core {
       out = poison_.is_set() ? poison_.reason() : sync();
       if (lock_) lock_->leave_clean(out.has_value() && !damage_seen_);
     }
-    pool_.clear();
-    pinned_.reset();
+    let_go_of_images();
     environment_.reset();
     lock_.reset();
     mark_.reset();
@@ -195,6 +220,29 @@ class lmdb_core {
   }
 
  private:
+  template <class Body>
+  result<> look(MDB_txn* txn, Body&& body) {
+    lmdb_view view(txn, environment_->areas());
+    result<> outcome;
+    try {
+      outcome = std::invoke(body, view);
+    } catch (const history::transaction_lost&) {  // there is a fault
+    }
+    if (view.fault()) return note(view);
+    return outcome;
+  }
+
+  void let_go_of_images() {
+    pins_.end(closed());
+    pool_.clear();
+    pinned_.reset();
+  }
+
+  error expired(const char* why) const {
+    return {errc::reader_expired, std::string{"a pinned image was given up: "} + why, options_.path,
+            "pin an image again"};
+  }
+
   explicit lmdb_core(const lmdb_options& options) : options_(options) {}
 
   /// This thread's turn to write, sync or refresh.
@@ -308,6 +356,7 @@ class lmdb_core {
                    options_.path, "raise the process' limit of address space"};
     }
     if (auto closed = close_gate("the store cannot grow"); !closed) return closed;
+    pins_.end(expired("the store had to grow"));
     const int code = environment_->resize(wanted);
     if (code != 0) poison_.set(lmdb_error(code, "move the map", options_.path));
     gate_.open();
@@ -381,6 +430,7 @@ class lmdb_core {
   bytes scratch_;
 
   read_pool pool_;
+  pin_list pins_;
   std::mutex pin_mutex_;
   lmdb_transaction pinned_;
 

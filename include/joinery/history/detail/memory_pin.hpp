@@ -1,0 +1,77 @@
+// An image of `memory_storage` that stays as it was.
+//
+// Purpose: what a pinned image shows: the present tables, and before them what the commits since it
+// was pinned have taken the place of. It costs what changed meanwhile, never a copy of everything.
+// Invariants: `before` has, of each entry that was changed since, the value at the moment of
+// pinning.
+// Thread-safety: as the image: whoever touches this holds its turn.
+#pragma once
+
+#include <functional>
+
+#include "joinery/history/detail/memory_image.hpp"
+
+namespace joinery::history::detail {
+
+/// Models `storage_view`.
+class memory_pinned_view {
+ public:
+  memory_pinned_view(memory_image& image, const memory_image::pin& pinned)
+      : image_(image), pinned_(pinned) {}
+  memory_pinned_view(const memory_pinned_view&) = delete;
+  memory_pinned_view& operator=(const memory_pinned_view&) = delete;
+
+  std::optional<bytes_view> get(area a, bytes_view key) {
+    const auto& before = pinned_.at(a);
+    if (const auto was = before.find(key); was != before.end())
+      return was->second ? std::optional<bytes_view>{*was->second} : std::nullopt;
+    const auto& table = image_.at(a);
+    const auto found = table.find(key);
+    if (found == table.end()) return std::nullopt;
+    return found->second;
+  }
+
+  template <class Each>
+  void scan(area a, bytes_view from, Each&& each) {
+    const auto& before = pinned_.at(a);
+    const auto& table = image_.at(a);
+    auto was = before.lower_bound(from);
+    auto is = table.lower_bound(from);
+    while (was != before.end() || is != table.end()) {
+      const bool changed = was != before.end() && (is == table.end() || was->first <= is->first);
+      if (!changed) {
+        if (!std::invoke(each, bytes_view{is->first}, bytes_view{is->second})) return;
+        ++is;
+        continue;
+      }
+      if (is != table.end() && is->first == was->first) ++is;
+      if (was->second && !std::invoke(each, bytes_view{was->first}, bytes_view{*was->second}))
+        return;
+      ++was;
+    }
+  }
+
+  std::optional<std::pair<bytes_view, bytes_view>> last(area a) {
+    const auto& before = pinned_.at(a);
+    const auto& table = image_.at(a);
+    auto was = before.rbegin();
+    auto is = table.rbegin();
+    while (was != before.rend() || is != table.rend()) {
+      const bool changed = was != before.rend() && (is == table.rend() || was->first >= is->first);
+      if (!changed) return std::pair<bytes_view, bytes_view>{is->first, is->second};
+      if (is != table.rend() && is->first == was->first) ++is;
+      if (was->second) return std::pair<bytes_view, bytes_view>{was->first, *was->second};
+      ++was;
+    }
+    return std::nullopt;
+  }
+
+  /// A view only reads.
+  [[nodiscard]] static std::optional<error> fault() { return std::nullopt; }
+
+ private:
+  memory_image& image_;
+  const memory_image::pin& pinned_;
+};
+
+}  // namespace joinery::history::detail

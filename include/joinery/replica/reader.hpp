@@ -1,0 +1,72 @@
+// reader: a replica's state at one version, as your structs, for any thread.
+//
+// Purpose: reads go on, over one consistent state, while the replica is written to and synced by
+// its own thread. Cheap to make and to copy; make one for each task, and let it go soon: it keeps
+// the storage from using freed space again, so that it ends after `max_reader_age_ms`.
+// Invariants: shows one version, or throws `failure`: reader_expired (too old, or an LMDB store had
+// to grow), closed (the replica is gone), and read errors.
+// Thread-safety: any number of threads may use one reader, its copies and its rows.
+#pragma once
+
+#include "joinery/replica/reader_image.hpp"
+#include "joinery/replica/row.hpp"
+
+namespace joinery {
+
+template <class Schema, history::storage Storage>
+class reader {
+ public:
+  using image_type = detail::reader_image<Storage>;
+
+  explicit reader(std::shared_ptr<image_type> image) : image_(std::move(image)) {}
+
+  /// The living record under `key`; an empty row when there is none. Rows may outlive the reader.
+  template <class Record>
+  [[nodiscard]] row<Record> find(std::string_view key) const {
+    auto packed = image_->record(Schema::template find<Record>::name, key).value();
+    if (!crdt::read_cell(packed).alive()) return {};
+    return make_row<Record>(key, std::move(packed));
+  }
+
+  /// Walks the living records of a table in key order, from `from` on: `each(key, const Record&)`,
+  /// which may return false to stop.
+  template <class Record, class F>
+  void for_each(F&& each, std::string_view from = {}) const {
+    image_
+        ->for_each(Schema::template find<Record>::name, from,
+                   [&](bytes_view key, const shared_bytes& packed) {
+                     if (!crdt::read_cell(packed).alive()) return true;
+                     const auto r = make_row<Record>(key, packed);
+                     return detail::call_with_row(each, key, *r);
+                   })
+        .value();
+  }
+
+  /// The digest of the canonical state: what the replica's was when the reader was made.
+  [[nodiscard]] result<crypto::digest> digest() const { return image_->digest(); }
+  /// The open conflicts, in order of table and key.
+  [[nodiscard]] result<std::vector<state::conflict>> conflicts() const {
+    return image_->conflicts();
+  }
+
+  /// What the reader shows: for each index of `replicas` how many changesets.
+  [[nodiscard]] const causal::version& version() const noexcept { return image_->seen(); }
+  [[nodiscard]] const causal::roster& replicas() const noexcept {
+    return image_->indexes()->replicas;
+  }
+  /// How many changesets were in the log.
+  [[nodiscard]] std::uint64_t log_size() const noexcept { return image_->position(); }
+
+ private:
+  template <class Record>
+  row<Record> make_row(bytes_view key, shared_bytes packed) const {
+    const auto& indexes = image_->indexes();
+    return row<Record>{std::make_unique<detail::row_access>(
+        Schema::template find<Record>::name, bytes{key}, std::move(packed), indexes->names,
+        indexes->replicas, indexes)};
+  }
+
+  std::shared_ptr<image_type> image_;
+};
+
+}  // namespace joinery

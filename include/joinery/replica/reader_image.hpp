@@ -1,0 +1,136 @@
+// reader_image: the state of a replica at one version, to be read by other threads.
+//
+// Purpose: a pinned image of the storage, the records that were dirty at that moment, and the
+// version, names and ids that belong to them.
+// Invariants: shows one version until it is ended, and then gives its error: never something else.
+// Records that are missing from the image because they were damaged are `quarantined`, not absent.
+// Thread-safety: any number of threads may read; their reads of the storage take turns.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "joinery/replica/cold_reader.hpp"
+#include "joinery/state/canonical.hpp"
+#include "joinery/state/conflicts.hpp"
+#include "joinery/state/overlay.hpp"
+
+namespace joinery::detail {
+
+/// What the indexes in records stand for.
+struct directory {
+  state::name_table names;
+  causal::roster replicas;
+};
+
+template <history::storage S>
+class reader_image {
+ public:
+  using pinned = typename S::pinned;
+
+  reader_image(pinned image, std::shared_ptr<const state::overlay> newer,
+               std::shared_ptr<const directory> indexes, causal::version seen,
+               std::uint64_t position, std::uint64_t made_ms, damage known)
+      : image_(std::move(image)),
+        newer_(std::move(newer)),
+        indexes_(std::move(indexes)),
+        seen_(std::move(seen)),
+        position_(position),
+        made_ms_(made_ms),
+        known_(std::move(known)) {}
+  reader_image(const reader_image&) = delete;
+  reader_image& operator=(const reader_image&) = delete;
+
+  [[nodiscard]] const causal::version& seen() const noexcept { return seen_; }
+  [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
+  [[nodiscard]] std::uint64_t made_ms() const noexcept { return made_ms_; }
+  [[nodiscard]] const std::shared_ptr<const directory>& indexes() const noexcept {
+    return indexes_;
+  }
+
+  result<shared_bytes> record(std::string_view table, bytes_view key) {
+    const auto index = indexes_->names.find(table);
+    auto newer = newer_records();
+    if (!newer) return newer.error();
+    if (!index) return shared_bytes{};
+    if (const auto* hot = (*newer)->find(*index, key)) return *hot;
+    cold_reader cold{*this, &known_};
+    auto stored = cold.load(*index, key);
+    if (!stored) return stored.error();
+    return *stored ? shared_bytes{std::move((*stored)->packed)} : shared_bytes{};
+  }
+
+  /// `each(key, const shared_bytes&) -> bool`, in key order, dead records among them. No lock is
+  /// held while `each` runs.
+  template <class F>
+  result<> for_each(std::string_view table, bytes_view from, F&& each) {
+    const auto index = indexes_->names.find(table);
+    if (!index) return newer_records() ? result<>{} : result<>{newer_records().error()};
+    return walk(*index, from, each);
+  }
+
+  result<crypto::digest> digest() {
+    crypto::hasher hash;
+    auto done = state::canonical_state(
+        indexes_->replicas, seen_, indexes_->names,
+        [this](auto table, auto&& each) { return this->walk(table, {}, each); },
+        [&](bytes_view piece) { hash.add(piece); });
+    if (!done) return done.error();
+    return hash.finish();
+  }
+
+  result<std::vector<state::conflict>> conflicts() {
+    return state::all_conflicts(
+        indexes_->names, indexes_->replicas,
+        [this](auto table, auto&& each) { return this->walk(table, {}, each); });
+  }
+
+  /// A read of the storage's image (cold_reader).
+  template <class Body>
+  result<> read(Body&& body) {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return *ended_;
+    return image_->read(body);
+  }
+
+  /// Lets the image and the records go; reads give `why` from now on.
+  void end(const error& why) {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return;
+    ended_ = why;
+    image_.reset();
+    newer_.reset();
+  }
+
+ private:
+  template <class F>
+  result<> walk(state::name_index table, bytes_view from, F&& each) {
+    auto newer = newer_records();
+    if (!newer) return newer.error();
+    if (known_.missing_from(table, from))
+      return damage::quarantined(std::string{indexes_->names[table]});
+    cold_reader cold{*this, &known_};
+    return state::walk_records(
+        [&](auto t, auto key, auto limits) { return (*newer)->newer(t, key, limits); }, cold, table,
+        from, each);
+  }
+
+  result<std::shared_ptr<const state::overlay>> newer_records() {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return *ended_;
+    return newer_;
+  }
+
+  std::mutex mutex_;  // guards these three
+  std::optional<pinned> image_;
+  std::shared_ptr<const state::overlay> newer_;
+  std::optional<error> ended_;
+
+  std::shared_ptr<const directory> indexes_;
+  causal::version seen_;
+  std::uint64_t position_;
+  std::uint64_t made_ms_;
+  damage known_;  // in the image; what reads meet is noted under the lock, and concerns nobody
+};
+
+}  // namespace joinery::detail

@@ -1,0 +1,57 @@
+// overlay: the dirty records of one moment.
+//
+// Purpose: a stored image and the records that are newer than it are a whole state; this is the
+// second part, held by readers while the working set goes on.
+// Invariants: never changes; shares the records' bytes with the working set.
+// Thread-safety: any number of threads may read it.
+#pragma once
+
+#include "joinery/state/working_set.hpp"
+
+namespace joinery::state {
+
+class overlay {
+ public:
+  explicit overlay(const working_set& records) {
+    records_.reserve(records.dirty_count());
+    records.for_each_dirty(0, {}, [&](const auto& slot) {
+      records_.push_back({slot.name(), slot.packed});
+      return true;
+    });
+  }
+
+  /// The record, if it is newer than its stored form; null when it is not.
+  [[nodiscard]] const shared_bytes* find(name_index table, bytes_view key) const {
+    const auto at = lower_bound(table, key);
+    if (at == records_.end() || at->name.table != table || at->name.key != key) return nullptr;
+    return &at->packed;
+  }
+
+  /// Records of `table` from `key` on (walk.hpp).
+  [[nodiscard]] newer_batch newer(name_index table, bytes_view key, batch_limits limits) const {
+    newer_batch out;
+    for (auto at = lower_bound(table, key); at != records_.end() && at->name.table == table; ++at) {
+      out.more = out.records.size() >= limits.records;
+      if (out.more) break;
+      out.records.emplace_back(at->name.key, at->packed);
+    }
+    return out;
+  }
+
+ private:
+  struct record {
+    record_name name;
+    shared_bytes packed;
+  };
+
+  [[nodiscard]] std::vector<record>::const_iterator lower_bound(name_index table,
+                                                                bytes_view key) const {
+    return std::lower_bound(
+        records_.begin(), records_.end(), record_name_view{table, key},
+        [](const record& r, const record_name_view& n) { return record_order{}(r.name, n); });
+  }
+
+  std::vector<record> records_;  // in order
+};
+
+}  // namespace joinery::state
