@@ -11,6 +11,7 @@
 #include <functional>
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 #include "joinery/base/clock.hpp"
 #include "sport_tracker/database.hpp"
@@ -29,6 +30,8 @@ struct context {
   std::string profile;  ///< the key of the athlete who acts
   std::ostream& out;
   std::ostream& err;
+  bool stays = false;  ///< while `serve` or `sync --live` runs
+  std::vector<joinery::subscription> watching{};
 
   [[nodiscard]] std::int64_t now_ms() const {
     return static_cast<std::int64_t>(joinery::system_clock{}.now_ms());

@@ -72,7 +72,7 @@ int run(const invocation& what) {
   const bool stays = what.serve || what.sync;
   const auto need = stays ? access::write : what.command.need;
   auto db = open_database(what, need);
-  context c{db, what.profile, std::cout, std::cerr};
+  context c{db, what.profile, std::cout, std::cerr, stays};
   int code = exit_done;
   if (stays) {
     const network_context n{db.endpoint(), [&](const std::string& line) { run_line(c, line); },

@@ -106,12 +106,14 @@ struct streak_schedule {
 /// - An edit made elsewhere brings back a profile, a workout or a schedule that was deleted here:
 ///   work is not lost by a deletion that did not know of it. XP stands for good: there is no
 ///   command that deletes it.
+/// - Workouts are listed by date: that index is this program's own, and not part of the space.
 /// - A post that was taken down stays down, whoever liked or edited it meanwhile.
-using sport_schema =
-    joinery::tables<joinery::table<"user_profiles", user_profile, joinery::update_wins>,
-                    joinery::table<"workout_sessions", workout_session, joinery::update_wins>,
-                    joinery::table<"social_posts", social_post, joinery::delete_wins>,
-                    joinery::table<"xp_transactions", xp_transaction, joinery::update_wins>,
-                    joinery::table<"streak_schedules", streak_schedule, joinery::update_wins>>;
+using sport_schema = joinery::tables<
+    joinery::table<"user_profiles", user_profile, joinery::update_wins>,
+    joinery::table<"workout_sessions", workout_session, joinery::update_wins,
+                   joinery::index<&workout_session::recorded, &recorded_facts::started_at_ms>>,
+    joinery::table<"social_posts", social_post, joinery::delete_wins>,
+    joinery::table<"xp_transactions", xp_transaction, joinery::update_wins>,
+    joinery::table<"streak_schedules", streak_schedule, joinery::update_wins>>;
 
 }  // namespace sport_tracker

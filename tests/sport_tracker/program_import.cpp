@@ -106,3 +106,25 @@ TEST_CASE("what a file says reaches the terminal without control characters") {
   CHECK_FALSE(has(said, "\x1b"));
   CHECK_FALSE(has(said, "\xc2\x9b"));
 }
+
+TEST_CASE("workouts are listed by date, and parts of the list by date or number") {
+  const scratch files;
+  const device phone{files, "phone"};
+  for (const auto* file : {"pass_ride.gpx", "morning_run.tcx", "treadmill.tcx", "evening_walk.gpx"})
+    phone.make({"import", sample(file).string()});
+  const auto dates = [&](words arguments) {
+    arguments.insert(arguments.begin(), "workouts");
+    std::istringstream lines{phone.ask(arguments)};
+    std::vector<std::string> out;
+    for (std::string line; std::getline(lines, line);) out.push_back(line.substr(10, 10));
+    return out;
+  };
+  const auto all = dates({});
+  REQUIRE(all.size() == 4);
+  CHECK(std::is_sorted(all.begin(), all.end()));
+  CHECK(dates({"list", "--limit", "2"}) == std::vector<std::string>(all.end() - 2, all.end()));
+  CHECK(dates({"--from", all[1]}) == std::vector<std::string>(all.begin() + 1, all.end()));
+  CHECK(dates({"--from", all[1], "--to", all[2]}) ==
+        std::vector<std::string>(all.begin() + 1, all.begin() + 3));
+  CHECK(phone.run({"workouts", "--from", "May"}).code == 2);
+}

@@ -265,3 +265,23 @@ TEST_CASE("a server that is killed loses nothing that it acknowledged") {
   CHECK(server.end(SIGKILL) == 128 + SIGKILL);
   check_equal(phone, watch);
 }
+
+TEST_CASE("watch tells of changes while the network runs, of the table that was asked for") {
+  const scratch files;
+  const device phone{files, "phone"}, watch{files, "watch"};
+  watch.make({"import", sample("treadmill.tcx").string()});
+  auto server = phone.serve();
+  server.say("watch workout_sessions");
+  server.say("watch nonsense");
+  CHECK(server.shows("watching workout_sessions"));
+  CHECK(server.tells("no table nonsense"));
+  watch.make({"sync", server.address()});
+  CHECK(server.shows("changed: workout_sessions "));
+  CHECK(server.shows(" created by replica "));
+  server.say("profile set name Ana");
+  server.say("workouts delete " + watch.workout("Treadmill"));
+  CHECK(server.shows(" deleted here, changeset "));
+  CHECK(!has(server.out(), "user_profiles"));
+  CHECK(server.end() == 0);
+  CHECK(phone.run({"watch"}).code == 2);
+}

@@ -77,6 +77,39 @@ TEMPLATE_TEST_CASE("a scan starts at the first key not below the given one and s
   CHECK(seen == 2);
 }
 
+TEMPLATE_TEST_CASE("a scan backwards starts at the last key below the given one", "", in_memory,
+                   on_disk) {
+  TestType place;
+  auto& s = place.open();
+  REQUIRE(s.write([](auto& w) -> result<> {
+    for (const char* key : {"a", "c", "e"}) w.put(area::names, key, "");
+    for (std::uint64_t n = 1; n <= 3; ++n) w.put(area::log, position(n), "");
+    return {};
+  }));
+  const auto back = [&](area a, bytes_view below, std::size_t most = 9) {
+    std::string out;
+    REQUIRE(s.read([&](auto& v) -> result<> {
+      out.clear();
+      v.scan_back(a, below, [&](bytes_view key, bytes_view) {
+        out.push_back(key.back());
+        return out.size() < most;
+      });
+      return {};
+    }));
+    return out;
+  };
+  CHECK(back(area::names, "f") == "eca");
+  CHECK(back(area::names, "e") == "ca");
+  CHECK(back(area::names, "d") == "ca");
+  CHECK(back(area::names, "b", 1) == "a");
+  CHECK(back(area::names, "ca", 1) == "c");
+  CHECK(back(area::names, "a").empty());
+  CHECK(back(area::names, "").empty());
+  CHECK(back(area::indexes, "a").empty());
+  CHECK(back(area::log, position(3)) == "\2\1");
+  CHECK(back(area::log, std::string(9, '\xFF')) == "\3\2\1");
+}
+
 TEMPLATE_TEST_CASE("last gives the entry with the greatest key", "", in_memory, on_disk) {
   TestType place;
   auto& s = place.open();

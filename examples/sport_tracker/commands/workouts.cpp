@@ -1,5 +1,4 @@
 // workouts: what was imported, and what the athlete writes about it.
-#include <algorithm>
 #include <memory>
 #include <ostream>
 
@@ -23,12 +22,7 @@ std::string sport_of(const workout_session& w) {
   return own.empty() ? *w.recorded.sport : own;
 }
 
-struct listed {
-  std::int64_t started;
-  std::string line;
-};
-
-listed line_of(std::string_view key, const workout_session& w, bool imperial) {
+std::string line_of(std::string_view key, const workout_session& w, bool imperial) {
   const auto& r = w.recorded;
   const auto padded = [](std::string text, std::size_t width) {
     if (text.size() < width) text.append(width - text.size(), ' ');
@@ -42,18 +36,44 @@ listed line_of(std::string_view key, const workout_session& w, bool imperial) {
   line += printable(title_of(w), 50);
   if (w.title.in_conflict() || w.sport.in_conflict() || w.notes.in_conflict())
     line += "  (conflict)";
-  return {*r.started_at_ms, line};
+  return line;
 }
 
-int list_workouts(context& c) {
+/// Which of them are listed.
+struct selection {
+  std::string from, to;   ///< dates; empty: no bound
+  std::size_t limit = 0;  ///< the latest ones; 0: all
+};
+
+constexpr std::int64_t ms_of_day = 86'400'000;
+
+std::int64_t start_of(const std::string& date) {
+  const auto days = days_of_date(date);
+  if (!days) throw input_error("a date is written 2024-05-01, not " + printable(date));
+  return *days * ms_of_day;
+}
+
+int list_workouts(context& c, const selection& wanted) {
   const bool imperial = is_imperial(c);
-  std::vector<listed> lines;
-  c.db.for_each<workout_session>([&](std::string_view key, const workout_session& w) {
-    lines.push_back(line_of(key, w, imperial));
-  });
-  std::stable_sort(lines.begin(), lines.end(),
-                   [](const listed& a, const listed& b) { return a.started < b.started; });
-  for (const auto& each : lines) c.out << each.line << "\n";
+  if (wanted.from.empty() && wanted.to.empty() && wanted.limit == 0) {
+    // Those without a date are in no order, so the index does not have them.
+    c.db.for_each<workout_session>([&](std::string_view key, const workout_session& w) {
+      if (!w.recorded.started_at_ms.is_set()) c.out << line_of(key, w, imperial) << "\n";
+    });
+  }
+  auto query = c.db.query<workout_session>()
+                   .by<&workout_session::recorded, &recorded_facts::started_at_ms>();
+  if (!wanted.from.empty()) query = query.from(start_of(wanted.from));
+  if (!wanted.to.empty()) query = query.below(start_of(wanted.to) + ms_of_day);
+  if (wanted.limit == 0) {
+    query.for_each([&](std::string_view key, const workout_session& w) {
+      c.out << line_of(key, w, imperial) << "\n";
+    });
+    return exit_done;
+  }
+  const auto latest = query.descending().limit(wanted.limit).page();
+  for (auto r = latest.rows.rbegin(); r != latest.rows.rend(); ++r)
+    c.out << line_of(r->key(), **r, imperial) << "\n";
   return exit_done;
 }
 
@@ -129,8 +149,18 @@ void add_workout_commands(CLI::App& app, request& chosen) {
       "workouts",
       "List, show, edit and delete workouts; a KEY may be given by its first characters");
   workouts->require_subcommand(0, 1);
-  workouts->callback([&chosen, workouts] {
-    if (workouts->get_subcommands().empty()) chosen = {access::read, list_workouts};
+  const auto which = std::make_shared<selection>();
+  const auto list = [&chosen, which] {
+    chosen = {access::read, [w = *which](context& c) { return list_workouts(c, w); }};
+  };
+  const auto add_selection = [&](CLI::App* command) {
+    command->add_option("--from", which->from, "Only from this date on")->type_name("DATE");
+    command->add_option("--to", which->to, "Only up to this date")->type_name("DATE");
+    command->add_option("--limit", which->limit, "Only the latest N")->type_name("N");
+  };
+  add_selection(workouts);
+  workouts->callback([workouts, list] {
+    if (workouts->get_subcommands().empty()) list();
   });
   const auto add = [&](const std::string& name, const std::string& about) {
     auto* command = workouts->add_subcommand(name, about);
@@ -138,9 +168,9 @@ void add_workout_commands(CLI::App& app, request& chosen) {
     return command;
   };
 
-  workouts->add_subcommand("list", "List them by date; also without any word")->callback([&chosen] {
-    chosen = {access::read, list_workouts};
-  });
+  auto* all = workouts->add_subcommand("list", "List them by date; also without any word");
+  add_selection(all);
+  all->callback(list);
   add("show", "Show one")->callback([&chosen, a] {
     chosen = {access::read, [key = a->key](context& c) { return show_workout(c, key); }};
   });

@@ -47,6 +47,9 @@ concept storage_view = requires(V& v, area a, bytes_view k, bool (*each)(bytes_v
   { v.get(a, k) } -> std::same_as<std::optional<bytes_view>>;
   // Visits entries with key >= k in order until `each` returns false.
   v.scan(a, k, each);
+  // Visits entries with key < k, the greatest first, until `each` returns false. `each` changes
+  // nothing.
+  v.scan_back(a, k, each);
   // The entry with the greatest key.
   { v.last(a) } -> std::same_as<std::optional<std::pair<bytes_view, bytes_view>>>;
 };

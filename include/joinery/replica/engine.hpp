@@ -13,13 +13,13 @@
 
 #include <span>
 
-#include "joinery/replica/change_feed.hpp"
 #include "joinery/replica/cold_reader.hpp"
 #include "joinery/replica/describing.hpp"
 #include "joinery/replica/identity.hpp"
 #include "joinery/replica/intake.hpp"
 #include "joinery/replica/membership_methods.hpp"
 #include "joinery/replica/mending.hpp"
+#include "joinery/replica/observing.hpp"
 #include "joinery/replica/options.hpp"
 #include "joinery/replica/readers.hpp"
 #include "joinery/replica/report.hpp"
@@ -35,10 +35,12 @@ template <history::storage Storage>
 class engine : public detail::mending<engine<Storage>>,
                public detail::identity_of<engine<Storage>>,
                public detail::describing<engine<Storage>>,
-               public detail::membership_methods<engine<Storage>> {
+               public detail::membership_methods<engine<Storage>>,
+               public detail::observing<engine<Storage>> {
   friend detail::mending<engine>;
   friend detail::describing<engine>;
   friend detail::membership_methods<engine>;
+  friend detail::observing<engine>;
   using mending = detail::mending<engine>;
   using describing = detail::describing<engine>;
   using describing::schema_;
@@ -198,30 +200,15 @@ class engine : public detail::mending<engine<Storage>>,
     s.records_in_memory = state_.records.size();
     s.memory_bytes = state_.records.memory() + held_.size() + history::memory_of(state_.origins);
     s.dirty_records = state_.records.dirty_count();
-    s.watch_failures = watch_failures_;
     std::tie(s.readers, s.oldest_reader_ms) = readers_->figures(now_ms());
     s.read_only = read_only_;
     this->tell_schema(s);
+    this->tell_observing(s);
     s.last_snapshot_error = snapshots_.last_error();
     this->tell_faults(s);
     this->tell_identity(s);
     s.membership = upkeep_.status(state_);
     return s;
-  }
-
-  // --- Watching ---
-
-  /// Calls `call` with the packed changes to records that `filter` covers, once for each changeset,
-  /// after it is stored, until the subscription ends. Callbacks may do anything with the engine but
-  /// destroy it. What they throw fails nothing: see `replica_options::watch_failed`.
-  subscription watch(watch_filter filter, detail::change_feed::callback call) {
-    return {changes_, changes_->add(std::move(filter), std::move(call))};
-  }
-  /// Tells every watcher that records may have changed in any way. For whoever joins a snapshot,
-  /// once it is stored.
-  void notify_reset() {
-    changes_->reset({state_.self, 0, state_.clock.highest(), false, true});
-    deliver_changes();
   }
 
   // --- What a session sees: only what is durable ---
@@ -334,7 +321,7 @@ class engine : public detail::mending<engine<Storage>>,
       done = take_all(changesets, own, from);
     }
     if (!done && done.error().code == errc::fork) this->keep_evidence(changesets);
-    deliver_changes();
+    this->deliver_changes();
     return done;
   }
 
@@ -397,8 +384,8 @@ class engine : public detail::mending<engine<Storage>>,
     for (const auto& name : batch.to_drop) held_.erase(name);
     for (const auto& a : batch.accepted) {
       held_.erase({a->parsed.origin, a->parsed.seq});
-      state_.fold(a->at, a->parsed, a->place.chain, a->place.position, *changes_);
-      changes_->finish({a->parsed.origin, a->parsed.seq, a->parsed.time, own, false});
+      state_.fold(a->at, a->parsed, a->place.chain, a->place.position, this->feed());
+      this->feed().finish({a->parsed.origin, a->parsed.seq, a->parsed.time, own, false});
       snapshots_.logged(a->data.size());
       upkeep_.took(a->parsed, own, now_ms());
       report.operations += a->parsed.ops.size();
@@ -417,14 +404,6 @@ class engine : public detail::mending<engine<Storage>>,
     snapshots_.keep_up(storage_, state_, options_);
     if (storage_.mode() == history::durability::interval && sync_is_due())
       static_cast<void>(flush());
-  }
-
-  void deliver_changes() {
-    const auto feed = changes_;  // stays while it is at work, whatever callbacks do
-    feed->deliver([&](const std::exception_ptr& thrown) {
-      watch_failures_ += 1;
-      if (options_.watch_failed) options_.watch_failed(thrown);
-    });
   }
 
   void all_is_durable() {
@@ -448,6 +427,9 @@ class engine : public detail::mending<engine<Storage>>,
         return done;
     }
     if (auto done = this->load_identity(); !done) return done;
+    if (auto done = state_.indexes.open(storage_, options_.indexes, state_.vocabulary()); !done)
+      return done;
+    state_.records.follow_changes = !state_.indexes.empty();
     cold_reader cold{storage_, &repairs_.ledger()};
     auto marks = storage_.read([&](auto& view) -> result<> {
       repairs_.ledger().load(view);
@@ -457,6 +439,7 @@ class engine : public detail::mending<engine<Storage>>,
     if (auto done = detail::replay_log(storage_, cold, state_, snapshots_, options_); !done)
       if (auto stopped = repairs_.stop(storage_, state_, done.error(), now_ms()); !stopped)
         return stopped;
+    state_.refresh_indexes();
     // What an earlier process wrote and did not sync is as little durable as what this one writes.
     if (!read_only_)
       if (auto done = storage_.sync(); !done) return done;
@@ -473,8 +456,6 @@ class engine : public detail::mending<engine<Storage>>,
   detail::replica_state state_;
   detail::held_changesets held_;
   detail::snapshotting snapshots_;
-  std::shared_ptr<detail::change_feed> changes_ = std::make_shared<detail::change_feed>();
-  std::uint64_t watch_failures_ = 0;
   detail::upkeep upkeep_;
   std::vector<history::head> durable_heads_;
   std::uint64_t durable_position_ = 0;

@@ -12,6 +12,7 @@
 #include "joinery/base/clock.hpp"
 #include "joinery/causal/replica_id.hpp"
 #include "joinery/schema/descriptor.hpp"
+#include "joinery/schema/index.hpp"
 
 namespace joinery {
 
@@ -29,6 +30,8 @@ struct replica_options {
   /// Takes a new replica id by itself when the store turns out to be a copy, or put back from an
   /// older image. When false, that is errc::fork until the program calls `renew`.
   bool renew = true;
+  /// The indexes that are kept here. Filled in by `replica`.
+  std::vector<schema::index_descriptor> indexes{};
 
   clock* time = nullptr;            ///< the system's when null
   random_source* random = nullptr;  ///< the system's when null

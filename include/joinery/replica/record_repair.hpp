@@ -116,8 +116,10 @@ template <history::storage S>
 result<> put_rebuilt(S& storage, const replica_state& state, const record_bases& records) {
   return storage.write([&](auto& writer) -> result<> {
     for (const auto& [name, base] : records) {
-      if (!base.packed.empty())
+      if (!base.packed.empty()) {
+        state.indexes.store(writer, state.vocabulary(), name.table, name.key, base.packed);
         history::put_record(writer, name.table, name.key, state.last_position, base.packed);
+      }
       writer.erase(history::area::quarantine,
                    damage::quarantine_key(history::area::records,
                                           history::record_key(name.table, name.key)));

@@ -12,6 +12,7 @@
 
 #include "joinery/replica/migration.hpp"
 #include "joinery/replica/reader.hpp"
+#include "joinery/replica/query.hpp"
 #include "joinery/replica/space_name.hpp"
 #include "joinery/replica/transaction.hpp"
 #include "joinery/replica/watch.hpp"
@@ -29,6 +30,7 @@ class replica {
   static result<replica> open(Storage storage, replica_options options) {
     options.descriptor = Schema::describe();
     const bool migrates = options.migrate_at_open;
+    options.indexes = Schema::indexes();
     auto e = engine_type::open(std::move(storage), std::move(options));
     if (!e) return e.error();
     replica opened{std::make_unique<engine_type>(std::move(*e))};
@@ -90,6 +92,12 @@ class replica {
                      return detail::call_with_row(each, key, *r);
                    })
         .value();
+  }
+
+  /// Asks for records by an indexed field, in its order: see query.hpp.
+  template <class Record>
+  [[nodiscard]] table_query<Schema, engine_type, Record> query() {
+    return table_query<Schema, engine_type, Record>{*engine_};
   }
 
   /// Calls `each(const change_batch<Record>&)` after every changeset, written here or received,

@@ -11,6 +11,7 @@
 #include "joinery/codec/changeset.hpp"
 #include "joinery/history/head.hpp"
 #include "joinery/history/origins.hpp"
+#include "joinery/replica/index_set.hpp"
 #include "joinery/state/change.hpp"
 #include "joinery/state/working_set.hpp"
 
@@ -32,6 +33,7 @@ struct replica_state {
   history::origin_table origins;
   causal::hybrid_clock clock;
   state::working_set records;
+  index_set indexes;
   std::uint64_t last_position = 0;
   /// Held by whoever changes `seen`, `last_position`, what is stored of roster and names, dirty
   /// records, or which ones are dirty, and
@@ -114,6 +116,19 @@ struct replica_state {
       }
       if (apply) records.changed(*slot, position);
       if (watched) watching.changed(c.names[where.table], where.key, std::move(old), slot->packed);
+    }
+  }
+
+  [[nodiscard]] record_vocabulary vocabulary() const noexcept { return {names, replicas}; }
+
+  /// Tells the indexes of the records that changed in memory.
+  void refresh_indexes() {
+    for (const auto& name : records.take_touched()) {
+      const auto* slot = records.find(name.table, name.key);
+      if (slot != nullptr && slot->dirty())
+        indexes.changed(vocabulary(), name.table, name.key, slot->packed);
+      else
+        indexes.settled(names, name.table, name.key);
     }
   }
 

@@ -42,6 +42,7 @@ class snapshotting {
   /// and too much. A failed step is remembered, and tried again at the next call.
   template <history::storage S>
   void keep_up(S& storage, replica_state& state, const replica_options& limits) {
+    state.refresh_indexes();
     state.records.shrink(limits.cache_bytes);
     if (!due(state, limits) && !behind(state, limits)) return;
     for (;;) {
@@ -67,6 +68,8 @@ class snapshotting {
         const bool full =
             count >= limits.snapshot_step_records || size >= limits.snapshot_step_bytes;
         if (full && count > 0) return false;
+        state.indexes.store(writer, state.vocabulary(), slot.name().table, slot.name().key,
+                            slot.packed);
         history::put_record(writer, slot.name().table, slot.name().key, slot.position, slot.packed);
         size += slot.packed.size();
         ++count;
@@ -85,6 +88,11 @@ class snapshotting {
       return stored.error();
     }
     last_error_.reset();
+    state.records.for_each_to_write([&, left = count](const auto& slot) mutable {
+      if (left-- == 0) return false;
+      state.indexes.settled(state.names, slot.name().table, slot.name().key);
+      return true;
+    });
     state.records.written(count);
     if (state.records.to_write() > 0) return false;
     position_ = next_.position;

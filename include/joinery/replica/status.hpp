@@ -44,6 +44,7 @@ struct replica_status {
   bool migration_due = false;          ///< `replica::migrate` has, or may have, something to do
   std::optional<error> last_migration_error;
   membership_status membership;
+  std::optional<error> last_index_error;     ///< why an index is not used or not complete, if so
   std::optional<error> last_snapshot_error;  ///< why the last snapshot step failed, if it did
   std::optional<write_block> blocked;        ///< the device is full: no writes at present
   bool poisoned = false;                     ///< a commit or sync failed: open the store again

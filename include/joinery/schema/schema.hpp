@@ -21,6 +21,7 @@
 
 #include "joinery/schema/descriptor.hpp"
 #include "joinery/schema/fields.hpp"
+#include "joinery/schema/index.hpp"
 #include "joinery/schema/table.hpp"
 
 namespace joinery {
@@ -132,6 +133,13 @@ struct tables {
   static_assert((Tables::options_fit() && ...),
                 "joinery: an option of a table does not suit its record");
 
+  /// The indexes that this program keeps; they are its own affair and no part of the space.
+  static std::vector<schema::index_descriptor> indexes() {
+    std::vector<schema::index_descriptor> out;
+    (schema::describe_indexes<Tables>(out), ...);
+    return out;
+  }
+
   static schema::descriptor describe() { return {{schema::describe<Tables>()...}}; }
 
   /// The table of `Record`.
@@ -145,6 +153,12 @@ struct tables {
           ((std::is_same_v<Record, typename Tables::record_type> || (++at, false)) || ...));
       return at;
     }
+    /// Whether the table keeps the index that `Path` leads to.
+    template <auto... Path>
+    static constexpr bool has_index =
+        ((std::is_same_v<Record, typename Tables::record_type> &&
+          Tables::template has_option<schema::index_option<Path...>>) ||
+         ...);
     static constexpr std::string_view name =
         std::array<std::string_view, sizeof...(Tables)>{Tables::name...}[index()];
     static constexpr schema::delete_rule rule =

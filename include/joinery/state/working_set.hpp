@@ -113,7 +113,12 @@ class working_set {
     }
     weigh(s);
     ++changes_;
+    if (follow_changes) touched_.push_back(s.name());
   }
+  /// Whether `take_touched` is to be told of changes.
+  bool follow_changes = false;
+  /// The records that were changed since this was last called.
+  [[nodiscard]] std::vector<record_name> take_touched() { return std::exchange(touched_, {}); }
 
   /// Walks `table` from `from` in key order (walk.hpp). `each` may change the working set.
   template <cold_records C, class F>
@@ -240,6 +245,7 @@ class working_set {
   slot_set writing_;  // dirty when the snapshot under way began, and not written yet
   slot* newest_ = nullptr;
   slot* oldest_ = nullptr;
+  std::vector<record_name> touched_;
   std::size_t memory_ = 0;
   std::uint64_t changes_ = 0;
 };

@@ -42,6 +42,16 @@ class memory_view {
     }
   }
 
+  template <class Each>
+  void scan_back(area a, bytes_view below, Each&& each) {
+    require_alive();
+    const auto& table = image_.at(a);
+    for (auto at = table.lower_bound(below); at != table.begin();) {
+      --at;
+      if (!std::invoke(each, bytes_view{at->first}, bytes_view{at->second})) return;
+    }
+  }
+
   std::optional<std::pair<bytes_view, bytes_view>> last(area a) {
     require_alive();
     const auto& table = image_.at(a);

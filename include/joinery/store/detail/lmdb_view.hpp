@@ -58,6 +58,23 @@ class lmdb_view {
     }
   }
 
+  template <class Each>
+  void scan_back(area a, bytes_view below, Each&& each) {
+    const auto cursor = open_cursor(a);
+    if (!cursor) return;
+    auto end = lmdb_key::at_least(a, below);
+    auto k = end ? end->val() : MDB_val{};
+    MDB_val v{};
+    if (end && k.mv_size == 0) return;  // nothing is below the empty key
+    int code = end ? ::mdb_cursor_get(cursor.get(), &k, &v, MDB_SET_RANGE) : MDB_NOTFOUND;
+    const auto step = code == MDB_NOTFOUND ? MDB_LAST : MDB_PREV;
+    if (code == 0 || code == MDB_NOTFOUND) code = ::mdb_cursor_get(cursor.get(), &k, &v, step);
+    while (found(code, "mdb_cursor_get", a, below)) {
+      if (!std::invoke(each, keys_.external(a, k), to_view(v))) return;
+      code = ::mdb_cursor_get(cursor.get(), &k, &v, MDB_PREV);
+    }
+  }
+
   std::optional<std::pair<bytes_view, bytes_view>> last(area a) {
     const auto cursor = open_cursor(a);
     if (!cursor) return std::nullopt;

@@ -1,0 +1,54 @@
+// watch: a line for every change, while the network runs.
+#include <memory>
+#include <ostream>
+
+#include "sport_tracker/commands/commands.hpp"
+
+namespace sport_tracker {
+namespace {
+
+std::string changer(const joinery::change_origin& from) {
+  if (from.local) return "here";
+  return "by replica " + from.replica.hex().substr(0, 8);
+}
+
+void print_changes(std::ostream& out, const joinery::state::change_batch& batch) {
+  if (batch.from.from_snapshot) {
+    out << "changed: a snapshot was merged, anything may have changed" << std::endl;
+    return;
+  }
+  for (const auto& r : batch.records) {
+    if (joinery::schema::is_system_table(r.table)) continue;
+    out << "changed: " << printable(r.table) << " " << printable(r.key, 40) << " "
+        << name_of(r.kind) << " " << changer(batch.from) << ", changeset " << batch.from.seq
+        << std::endl;
+  }
+}
+
+int watch_table(context& c, const std::string& table) {
+  if (!c.stays)
+    throw input_error("watch is typed into a running serve or sync --live: it tells what changes");
+  bool known = table.empty();
+  for (const auto& t : sport_schema::describe().tables) known = known || t.name == table;
+  if (!known) throw input_error("there is no table " + printable(table));
+  c.watching.push_back(c.db.endpoint().watch(
+      {table, {}, {}}, [&out = c.out](const auto& batch) { print_changes(out, batch); }));
+  c.out << "watching " << (table.empty() ? "everything" : table) << std::endl;
+  return exit_done;
+}
+
+}  // namespace
+
+void add_watch_command(CLI::App& app, request& chosen) {
+  const auto table = std::make_shared<std::string>();
+  auto* watch = app.add_subcommand(
+      "watch",
+      "Print a line for every change, made here or received; for the standard input of "
+      "serve and sync --live");
+  watch->add_option("TABLE", *table, "Of this table alone, such as workout_sessions");
+  watch->callback([&chosen, table] {
+    chosen = {access::read, [name = *table](context& c) { return watch_table(c, name); }};
+  });
+}
+
+}  // namespace sport_tracker
