@@ -11,9 +11,9 @@ TEST_CASE("the help names every command, and every command has its own") {
   const auto help = phone.run({"--help"});
   CHECK(help.code == 0);
   CHECK(help.err.empty());
-  for (const auto* command : {"import", "profile", "workouts", "post", "streak", "show",
-                              "conflicts", "status", "digest", "inspect", "watch", "serve",
-                              "sync"}) {
+  for (const auto* command :
+       {"import", "profile", "workouts", "post", "streak", "show", "conflicts", "status", "digest",
+        "inspect", "watch", "serve", "sync"}) {
     INFO(command);
     CHECK(has(help.out, std::string("  ") + command));
     const auto own = phone.run({command, "--help"});

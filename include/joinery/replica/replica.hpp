@@ -11,8 +11,8 @@
 #include <memory>
 
 #include "joinery/replica/migration.hpp"
-#include "joinery/replica/reader.hpp"
 #include "joinery/replica/query.hpp"
+#include "joinery/replica/reader.hpp"
 #include "joinery/replica/space_name.hpp"
 #include "joinery/replica/transaction.hpp"
 #include "joinery/replica/watch.hpp"

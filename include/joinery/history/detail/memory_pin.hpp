@@ -51,25 +51,46 @@ class memory_pinned_view {
     }
   }
 
+  template <class Each>
+  void scan_back(area a, bytes_view below, Each&& each) {
+    const auto& before = pinned_.at(a);
+    const auto& table = image_.at(a);
+    back(before, before.lower_bound(below), table, table.lower_bound(below), each);
+  }
+
   std::optional<std::pair<bytes_view, bytes_view>> last(area a) {
     const auto& before = pinned_.at(a);
     const auto& table = image_.at(a);
-    auto was = before.rbegin();
-    auto is = table.rbegin();
-    while (was != before.rend() || is != table.rend()) {
-      const bool changed = was != before.rend() && (is == table.rend() || was->first >= is->first);
-      if (!changed) return std::pair<bytes_view, bytes_view>{is->first, is->second};
-      if (is != table.rend() && is->first == was->first) ++is;
-      if (was->second) return std::pair<bytes_view, bytes_view>{was->first, *was->second};
-      ++was;
-    }
-    return std::nullopt;
+    std::optional<std::pair<bytes_view, bytes_view>> found;
+    back(before, before.end(), table, table.end(), [&](bytes_view key, bytes_view value) {
+      found.emplace(key, value);
+      return false;
+    });
+    return found;
   }
 
   /// A view only reads.
   [[nodiscard]] static std::optional<error> fault() { return std::nullopt; }
 
  private:
+  // Visits what stands before `was` and `is`, the greatest first: the former where both have a key.
+  template <class Before, class Was, class Table, class Is, class Each>
+  static void back(const Before& before, Was was, const Table& table, Is is, Each&& each) {
+    while (was != before.begin() || is != table.begin()) {
+      const bool changed = was != before.begin() &&
+                           (is == table.begin() || std::prev(was)->first >= std::prev(is)->first);
+      if (!changed) {
+        --is;
+        if (!std::invoke(each, bytes_view{is->first}, bytes_view{is->second})) return;
+        continue;
+      }
+      --was;
+      if (is != table.begin() && std::prev(is)->first == was->first) --is;
+      if (was->second && !std::invoke(each, bytes_view{was->first}, bytes_view{*was->second}))
+        return;
+    }
+  }
+
   memory_image& image_;
   const memory_image::pin& pinned_;
 };
