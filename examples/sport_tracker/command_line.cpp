@@ -29,6 +29,7 @@ void add_commands(CLI::App& app, request& chosen) {
   add_conflict_commands(app, chosen);
   add_status_commands(app, chosen);
   add_inspect_command(app, chosen);
+  add_members_commands(app, chosen);
   add_watch_command(app, chosen);
   app.require_subcommand(1);
 }

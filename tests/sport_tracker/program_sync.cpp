@@ -285,3 +285,36 @@ TEST_CASE("watch tells of changes while the network runs, of the table that was 
   CHECK(server.end() == 0);
   CHECK(phone.run({"watch"}).code == 2);
 }
+
+TEST_CASE("a space that was closed takes in another device once a member admits it") {
+  const scratch files;
+  const device phone{files, "phone"}, watch{files, "watch"};
+  phone.make({"import", sample("morning_run.tcx").string()});
+  CHECK(has(phone.ask({"members"}), "open"));
+  CHECK(phone.run({"members", "admit", std::string(32, 'a')}).code == 2);
+  CHECK(has(phone.ask({"members", "close"}), "(this store)"));
+
+  auto server = phone.serve();
+  const auto refused = watch.run({"sync", server.address()});
+  CHECK(refused.code == 1);
+  CHECK(has(refused.err, "not_a_member"));
+  const auto status = watch.ask({"status"});
+  const auto id = status.substr(status.find("replica") + 18, 32);
+  CHECK(has(refused.err, id));
+  CHECK(phone.run({"members", "admit", "nobody"}).code == 2);
+  REQUIRE(server.end() == 0);
+
+  phone.make({"members", "admit", id, "watch"});
+  watch.meet(phone);
+  check_equal(phone, watch);
+  watch.make({"profile", "set", "name", "Ana"});
+  watch.meet(phone);
+  check_equal(phone, watch);
+  CHECK(has(phone.ask({"members"}), id + "  member"));
+  CHECK(has(phone.ask({"status"}), "members           2"));
+
+  phone.make({"members", "evict", id});
+  auto again = phone.serve();
+  CHECK(watch.run({"sync", again.address()}).code == 1);
+  CHECK(again.end() == 0);
+}

@@ -13,7 +13,7 @@ TEST_CASE("the help names every command, and every command has its own") {
   CHECK(help.err.empty());
   for (const auto* command :
        {"import", "profile", "workouts", "post", "streak", "show", "conflicts", "status", "digest",
-        "inspect", "watch", "serve", "sync"}) {
+        "inspect", "members", "watch", "serve", "sync"}) {
     INFO(command);
     CHECK(has(help.out, std::string("  ") + command));
     const auto own = phone.run({command, "--help"});

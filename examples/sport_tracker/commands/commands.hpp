@@ -21,6 +21,7 @@ void add_show_command(CLI::App& app, request& chosen);
 void add_conflict_commands(CLI::App& app, request& chosen);
 void add_status_commands(CLI::App& app, request& chosen);
 void add_inspect_command(CLI::App& app, request& chosen);
+void add_members_commands(CLI::App& app, request& chosen);
 void add_watch_command(CLI::App& app, request& chosen);
 
 }  // namespace sport_tracker

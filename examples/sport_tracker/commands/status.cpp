@@ -30,7 +30,19 @@ void show_faults(std::ostream& out, const joinery::replica_status& s,
   if (s.repaired > 0) line(out, "mended just now", s.repaired);
   if (!disk.network_file_system.empty())
     line(out, "warning", "the store is on a network drive: " + printable(disk.network_file_system));
+  for (const auto& f : s.forks)
+    line(out, "forked",
+         f.origin.hex() + " at changeset " + std::to_string(f.seq) +
+             ": two histories of one store; the part they share goes on");
   if (s.last_snapshot_error) line(out, "snapshot error", printable(s.last_snapshot_error->text()));
+}
+
+void show_membership(std::ostream& out, const joinery::membership_status& m) {
+  if (!m.closed) return;
+  line(out, "members", m.members);
+  line(out, "this store is", name_of(m.self));
+  line(out, "known to all", m.stable_position);
+  for (const auto& id : m.waiting_for) line(out, "waiting for", id.hex());
 }
 
 int show_status(context& c) {
@@ -45,7 +57,9 @@ int show_status(context& c) {
   line(c.out, "durable", s.durable);
   line(c.out, "in the snapshot", s.snapshot);
   line(c.out, "replicas", s.replicas);
+  for (const auto& id : s.former_ids) line(c.out, "once wrote as", id.hex());
   line(c.out, "held", s.held);
+  show_membership(c.out, s.membership);
   line(c.out, "bytes on disk", disk.file_bytes);
   if (conflicts) line(c.out, "conflicts", conflicts->size());
   line(c.out, "digest", digest ? digest->hex() : "none: " + printable(digest.error().text()));

@@ -35,6 +35,22 @@ struct id128 {
     std::memcpy(out.data.data(), raw.data(), 16);
     return out;
   }
+  /// From 32 hexadecimal digits, as `hex` writes them; upper case is taken too.
+  static std::optional<id128> from_hex(std::string_view text) noexcept {
+    if (text.size() != 32) return std::nullopt;
+    const auto digit = [](char c) {
+      if (c >= '0' && c <= '9') return c - '0';
+      if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+      return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    };
+    id128 out;
+    for (std::size_t i = 0; i < out.data.size(); ++i) {
+      const int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
+      if (high < 0 || low < 0) return std::nullopt;
+      out.data[i] = static_cast<unsigned char>(high << 4 | low);
+    }
+    return out;
+  }
 };
 
 }  // namespace joinery

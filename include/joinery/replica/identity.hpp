@@ -148,10 +148,12 @@ class identity_of {
 
   // The store is another than memory knows; of two concurrent writes the other one may now show.
   result<> reload() {
+    self().readers_->suspend(state(), true);
     self().state_ = {};
     self().held_ = {};
     self().snapshots_ = {};
     auto done = self().load();
+    self().readers_->suspend(state(), false);
     if (done)
       self().notify_reset();
     else

@@ -29,6 +29,9 @@ class readers {
   result<std::shared_ptr<image>> make(S& storage, const replica_state& state,
                                       std::uint64_t now_ms) {
     const std::lock_guard published(state.publication);
+    if (suspended_)
+      return error{errc::locked, "the replica is being opened anew, under another id", "",
+                   "try again"};
     auto pinned = storage.pin();
     if (!pinned) return pinned.error();
     damage known;
@@ -43,6 +46,15 @@ class readers {
     std::erase_if(live_, [](const auto& i) { return i.expired(); });
     live_.push_back(out);
     return out;
+  }
+
+  /// While the state is replaced by another there are no new readers; those that there are keep
+  /// what they have.
+  void suspend(const replica_state& state, bool on) {
+    const std::lock_guard published(state.publication);
+    suspended_ = on;
+    newer_.reset();
+    indexes_.reset();
   }
 
   /// Ends those that are older than `most_ms`.
@@ -104,6 +116,7 @@ class readers {
   std::weak_ptr<const state::overlay> newer_;
   std::shared_ptr<const directory> indexes_;
   std::uint64_t changes_ = 0;
+  bool suspended_ = false;  // guarded by `replica_state::publication`
 };
 
 }  // namespace joinery::detail
