@@ -131,8 +131,11 @@ constexpr bool leads_to_field() {
 
 }  // namespace detail
 
+/// What all indexes derive from.
+struct any_index : table_option {};
+
 template <auto... Path>
-struct index_option : table_option {
+struct index_option : any_index {
   template <class Record>
   static constexpr bool fits() {
     static_assert(
@@ -151,10 +154,9 @@ struct index_option : table_option {
 template <class Table>
 void describe_indexes(std::vector<index_descriptor>& out) {
   using record = typename Table::record_type;
-  Table::template for_each_option<table_option>([&]<class Option>(const Option&) {
-    if constexpr (requires { Option::template name<record>; })
-      out.push_back({std::string{Table::name}, std::string{Option::template name<record>},
-                     Option::template field<record>::type()});
+  Table::template for_each_option<any_index>([&]<class Option>(const Option&) {
+    out.push_back({std::string{Table::name}, std::string{Option::template name<record>},
+                   Option::template field<record>::type()});
   });
 }
 
