@@ -27,7 +27,7 @@ struct device {
   }
   void open() {
     db.reset();
-    db.emplace(std::move(db_type::open(disk.share(), options).value()));
+    db.emplace(db_type::open(disk.share(), options).value());
   }
   void crash() {
     db.reset();

@@ -407,11 +407,11 @@ TEMPLATE_TEST_CASE("a pinned image stays as it was, whatever is committed later"
       return {};
     });
   };
-  auto empty = std::move(s.pin().value());
+  auto empty = s.pin().value();
   REQUIRE(change([](auto& w) {
     for (const char* key : {"a", "c", "e"}) w.put(area::records, key, "1");
   }));
-  auto first = std::move(s.pin().value());
+  auto first = s.pin().value();
   REQUIRE(change([](auto& w) {
     w.put(area::records, "c", "2");
     w.put(area::records, "c", "3");
@@ -419,7 +419,7 @@ TEMPLATE_TEST_CASE("a pinned image stays as it was, whatever is committed later"
     w.erase(area::records, "a");
     w.erase(area::records, "e");
   }));
-  auto second = std::move(s.pin().value());
+  auto second = s.pin().value();
   REQUIRE(change([](auto& w) {
     w.erase(area::records, "x");
     w.erase(area::records, "c");
@@ -446,7 +446,7 @@ TEST_CASE("growing the map ends pinned images, and does not wait for them") {
   on_disk place;
   auto& s = place.open();
   REQUIRE(put(s, area::records, "key", "value"));
-  auto image = std::move(s.pin().value());
+  auto image = s.pin().value();
   const auto read = [&] {
     return image.read([](auto& view) -> result<> {
       return view.get(area::records, "key") == "value"
@@ -459,7 +459,7 @@ TEST_CASE("growing the map ends pinned images, and does not wait for them") {
   for (int n = 0; n < 40; ++n)
     REQUIRE(put(s, area::meta, "k" + std::to_string(n), std::string(20'000, 'x')));
   CHECK(failed_with(read(), errc::reader_expired));
-  image = std::move(s.pin().value());
+  image = s.pin().value();
   CHECK(read());
   // One that outlives its store lets go of nothing that is gone.
   place.reopen();

@@ -9,6 +9,7 @@
 
 #include <map>
 
+#include "joinery/replica/damage.hpp"
 #include "joinery/replica/replica_state.hpp"
 #include "joinery/replica/store_layout.hpp"
 

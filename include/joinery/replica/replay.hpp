@@ -61,7 +61,7 @@ inline void whole_value(crdt::shape type, bytes_view state, const causal::roster
     case kind::lww:
     case kind::mv:
       if (const auto shown = crdt::detail::winner(state, replicas)) {
-        w.varint(shown->rank);
+        w.zigzag(shown->rank);
         w.raw(shown->value);
         emit(std::move(delta));
       }
