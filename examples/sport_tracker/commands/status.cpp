@@ -50,6 +50,22 @@ int show_status(context& c) {
   if (conflicts) line(c.out, "conflicts", conflicts->size());
   line(c.out, "digest", digest ? digest->hex() : "none: " + printable(digest.error().text()));
   show_faults(c.out, s, disk);
+  const auto line = [&](std::string_view name, const auto& value) {
+    c.out << name << std::string(name.size() < 18 ? 18 - name.size() : 1, ' ') << value << "\n";
+  };
+  line("space", s.space.hex());
+  line("replica", s.self.hex());
+  line("changesets", s.changesets);
+  line("durable", s.durable);
+  line("in the snapshot", s.snapshot);
+  line("log floor", s.log_floor);
+  line("bytes of log", s.log_bytes);
+  line("replicas", s.replicas);
+  line("held", s.held);
+  line("bytes on disk", disk.file_bytes);
+  line("conflicts", c.db.conflicts().value().size());
+  line("digest", c.db.digest().value().hex());
+  if (s.last_snapshot_error) line("snapshot error", printable(s.last_snapshot_error->text()));
   return exit_done;
 }
 

@@ -12,12 +12,14 @@
 
 #include <span>
 
+#include "joinery/replica/bootstrap.hpp"
 #include "joinery/replica/change_feed.hpp"
 #include "joinery/replica/cold_reader.hpp"
 #include "joinery/replica/intake.hpp"
 #include "joinery/replica/mending.hpp"
 #include "joinery/replica/options.hpp"
 #include "joinery/replica/report.hpp"
+#include "joinery/replica/retention.hpp"
 #include "joinery/replica/schema_ledger.hpp"
 #include "joinery/replica/snapshotting.hpp"
 #include "joinery/replica/status.hpp"
@@ -28,7 +30,7 @@
 namespace joinery {
 
 template <history::storage Storage>
-class engine : public detail::mending<engine<Storage>> {
+class engine : public detail::mending<engine<Storage>>, public detail::bootstrap<engine<Storage>> {
   friend detail::mending<engine>;
   using mending = detail::mending<engine>;
   using mending::gate_;
@@ -76,8 +78,8 @@ class engine : public detail::mending<engine<Storage>> {
     return take(changesets, false);
   }
 
-  /// Lets in what was held and whose time has come; syncs when `sync_interval_ms` is over. To be
-  /// called now and then.
+  /// Lets in what was held and whose time has come, drops some of the log below what is retained,
+  /// and syncs when `sync_interval_ms` is over. To be called now and then.
   result<> tend() {
     if (storage_.read_only()) return {};
     if (auto probed = gate_.probe(storage_, now_ms(), options_.full_retry_ms); !probed)
@@ -87,6 +89,8 @@ class engine : public detail::mending<engine<Storage>> {
       if (auto done = this->scrub(options_.scrub_step_entries); !done) return done.error();
     if (!held_.empty())
       if (auto done = take({}, false); !done) return done.error();
+    static_cast<void>(this->trim_log());
+    if (auto done = this->bootstrap_step(); !done) return done;
     if (durable_position_ < state_.last_position && sync_is_due()) return flush();
     return {};
   }
@@ -111,6 +115,7 @@ class engine : public detail::mending<engine<Storage>> {
       if (*done) break;
     }
     state_.records.shrink(options_.cache_bytes);
+    for (auto more = this->trim_log(); more && *more;) more = this->trim_log();
     return flush();
   }
 
@@ -121,7 +126,7 @@ class engine : public detail::mending<engine<Storage>> {
     const auto index = state_.names.find(table);
     if (!index) return shared_bytes{};
     state_.records.shrink(options_.cache_bytes);
-    cold_reader cold{storage_, &repairs_.ledger()};
+    auto cold = this->cold();
     auto slot = state_.records.load(cold, *index, key);
     if (!slot && mends(slot.error())) slot = state_.records.load(cold, *index, key);
     if (!slot) return slot.error();
@@ -199,7 +204,9 @@ class engine : public detail::mending<engine<Storage>> {
     replica_status s;
     s.space = state_.space;
     s.self = state_.self;
-    s.changesets = state_.last_position;
+    s.changesets = state_.seen.total();
+    s.log_floor = retention_.floor().position;
+    s.log_bytes = retention_.log_bytes(state_);
     s.durable = durable_position_;
     s.snapshot = snapshots_.position();
     for (causal::replica_index r = 0; r < state_.seen.size(); ++r)
@@ -213,6 +220,7 @@ class engine : public detail::mending<engine<Storage>> {
     s.schema_conflicts = schema_.conflicts();
     s.last_snapshot_error = snapshots_.last_error();
     this->tell_faults(s);
+    s.last_retention_error = retention_.last_error();
     return s;
   }
 
@@ -240,20 +248,6 @@ class engine : public detail::mending<engine<Storage>> {
 
   [[nodiscard]] std::vector<history::head> heads() { return durable_heads_; }
 
-  result<std::optional<crypto::digest>> chain_at(const replica_id& origin, std::uint64_t seq) {
-    auto place = place_of(origin, seq);
-    if (!place) return place.error();
-    if (!*place) return std::optional<crypto::digest>{};
-    return std::optional<crypto::digest>{(*place)->chain};
-  }
-
-  result<std::optional<std::uint64_t>> log_position(const replica_id& origin, std::uint64_t seq) {
-    auto place = place_of(origin, seq);
-    if (!place) return place.error();
-    if (!*place) return std::optional<std::uint64_t>{};
-    return std::optional<std::uint64_t>{(*place)->position};
-  }
-
   /// Visits the durable log: `each(position, origin, seq, changeset) -> bool`, false stops.
   template <class F>
   result<> read_log(std::uint64_t position, F&& each) {
@@ -279,7 +273,12 @@ class engine : public detail::mending<engine<Storage>> {
   [[nodiscard]] Storage& storage() noexcept { return storage_; }
 
  private:
-  using cold_reader = detail::cold_reader<Storage>;
+  friend detail::bootstrap<engine<Storage>>;
+
+  // Records that are not in memory, with what is still to be joined of a snapshot.
+  detail::cold_reader<Storage> cold() noexcept {
+    return {storage_, this->joining(), &repairs_.ledger()};
+  }
 
   engine(Storage storage, replica_options options)
       : storage_(std::move(storage)), options_(std::move(options)), schema_(options_.descriptor) {}
@@ -314,26 +313,11 @@ class engine : public detail::mending<engine<Storage>> {
 
   result<crypto::digest> digest_of_all() {
     crypto::hasher hash;
-    cold_reader cold{storage_, &repairs_.ledger()};
+    auto cold = this->cold();
     auto done = state::canonical_state(state_.replicas, state_.seen, state_.names, state_.records,
                                        cold, [&](bytes_view piece) { hash.add(piece); });
     if (!done) return done.error();
     return hash.finish();
-  }
-
-  result<std::optional<history::log_place>> place_of(const replica_id& origin, std::uint64_t seq) {
-    std::optional<history::log_place> place;
-    const auto r = state_.replicas.find(origin);
-    if (!r || seq == 0) return place;
-    auto done = storage_.read([&](auto& view) -> result<> {
-      auto found = history::find_changeset(view, {*r, seq});
-      if (!found) return found.error();
-      place = *found;
-      return {};
-    });
-    if (!done) return done.error();
-    if (place && place->position > durable_position_) place.reset();
-    return place;
   }
 
   result<ingest_report> take(std::span<const bytes_view> changesets, bool own) {
@@ -370,7 +354,7 @@ class engine : public detail::mending<engine<Storage>> {
       state_.forget_unstored();
       return report;
     }
-    cold_reader cold{storage_, &repairs_.ledger()};
+    auto cold = this->cold();
     const auto damaged =
         own ? detail::damaged_records::refused : detail::damaged_records::known_left_out;
     for (const auto& a : batch.accepted)
@@ -404,6 +388,7 @@ class engine : public detail::mending<engine<Storage>> {
       state_.fold(a->at, a->parsed, a->place.chain, a->place.position, *changes_);
       changes_->finish({a->parsed.origin, a->parsed.seq, a->parsed.time, own, false});
       snapshots_.logged(a->data.size());
+      state_.logged_bytes += a->data.size();
       report.operations += a->parsed.ops.size();
       report.records += a->parsed.records.size();
     }
@@ -428,6 +413,8 @@ class engine : public detail::mending<engine<Storage>> {
   void after_write() {
     if (storage_.mode() == history::durability::commit) all_is_durable();
     snapshots_.keep_up(storage_, state_, options_);
+    static_cast<void>(this->trim_log());
+    static_cast<void>(this->bootstrap_step());
     if (storage_.mode() == history::durability::interval && sync_is_due())
       static_cast<void>(flush());
   }
@@ -451,8 +438,10 @@ class engine : public detail::mending<engine<Storage>> {
 
   result<> load() {
     read_only_ = storage_.read_only();
-    auto existing = detail::load_store(storage_, options_.space, state_, held_, snapshots_);
+    history::log_floor floor;
+    auto existing = detail::load_store(storage_, options_.space, state_, held_, snapshots_, floor);
     if (!existing) return existing.error();
+    retention_.restored(std::move(floor));
     if (!*existing) {
       if (read_only_)
         return error{errc::not_found, "there is no replica in this store", "",
@@ -462,7 +451,8 @@ class engine : public detail::mending<engine<Storage>> {
       if (auto done = detail::make_store(storage_, options_.space, random, state_); !done)
         return done;
     }
-    cold_reader cold{storage_, &repairs_.ledger()};
+    if (auto done = this->load_bootstrap(); !done) return done;
+    auto cold = this->cold();
     auto marks = storage_.read([&](auto& view) -> result<> {
       repairs_.ledger().load(view);
       return {};
@@ -491,6 +481,7 @@ class engine : public detail::mending<engine<Storage>> {
   std::shared_ptr<detail::change_feed> changes_ = std::make_shared<detail::change_feed>();
   std::uint64_t watch_failures_ = 0;
   detail::schema_ledger schema_;
+  detail::retention retention_;
   std::vector<history::head> durable_heads_;
   std::uint64_t durable_position_ = 0;
   std::uint64_t last_sync_ms_ = 0;

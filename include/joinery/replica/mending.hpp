@@ -90,7 +90,7 @@ class mending {
   // that must not go unsaid.
   template <class F>
   result<> walk(state::name_index index, std::string_view table, bytes_view from, F&& each) {
-    typename Engine::cold_reader cold{self().storage_, &repairs_.ledger()};
+    auto cold = self().cold();
     bytes next{from};
     bool stopped = false;
     const auto one = [&](bytes_view key, const shared_bytes& packed) {
@@ -160,7 +160,7 @@ class mending {
   // Replay goes on after a damaged changeset was put back.
   result<> resume() {
     repairs_.go_on();
-    typename Engine::cold_reader cold{self().storage_, &repairs_.ledger()};
+    auto cold = self().cold();
     auto replayed =
         replay_log(self().storage_, cold, self().state_, self().snapshots_, self().options_);
     if (!replayed)

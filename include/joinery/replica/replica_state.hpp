@@ -33,6 +33,8 @@ struct replica_state {
   causal::hybrid_clock clock;
   state::working_set records;
   std::uint64_t last_position = 0;
+  std::uint64_t logged_bytes = 0;  ///< of all changesets that were ever put into the log
+  std::uint64_t joins = 0;         ///< snapshots joined since it was opened
   /// Held by whoever changes `seen`, `last_position`, dirty records, or which ones are dirty, and
   /// by whoever looks at them from another thread (readers). Never inside a storage's write.
   mutable movable_mutex publication;

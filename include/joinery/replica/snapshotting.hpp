@@ -4,12 +4,14 @@
 // cycle notes the log position at its start, writes every record that was dirty then, and last the
 // mark with that position.
 // Invariants: the mark never claims what is not in `records`; a failed step loses nothing and is
-// tried again.
+// tried again; a staged record of a joined snapshot goes with the transaction that writes it
+// joined.
 // Thread-safety: none; guarded by its owner.
 #pragma once
 
 #include "joinery/history/snapshot.hpp"
 #include "joinery/replica/options.hpp"
+#include "joinery/replica/pending_join.hpp"
 #include "joinery/replica/replica_state.hpp"
 
 namespace joinery::detail {
@@ -21,6 +23,8 @@ class snapshotting {
   /// The position that the stored snapshot covers.
   [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
   void restored(std::uint64_t position) noexcept { position_ = position; }
+  /// Whether records of a joined snapshot are still staged: what is written has joined them.
+  void joining(bool on) noexcept { joining_ = on; }
   [[nodiscard]] const std::optional<error>& last_error() const noexcept { return last_error_; }
 
   [[nodiscard]] bool due(const replica_state& state, const replica_options& limits) const noexcept {
@@ -68,6 +72,8 @@ class snapshotting {
             count >= limits.snapshot_step_records || size >= limits.snapshot_step_bytes;
         if (full && count > 0) return false;
         history::put_record(writer, slot.name().table, slot.name().key, slot.position, slot.packed);
+        if (joining_)
+          writer.erase(history::area::staged, staged_key(slot.name().table, slot.name().key));
         size += slot.packed.size();
         ++count;
         return true;
@@ -95,13 +101,14 @@ class snapshotting {
  private:
   void begin(replica_state& state) {
     const std::lock_guard lock(state.publication);
-    next_ = {state.last_position, state.clock.highest(), state.origins};
+    next_ = {state.last_position, state.clock.highest(), state.origins, state.logged_bytes};
     state.records.begin_writing();
     cycle_bytes_ = std::exchange(log_bytes_, 0);
     active_ = true;
   }
 
   bool active_ = false;
+  bool joining_ = false;
   history::snapshot_mark next_;
   std::size_t log_bytes_ = 0;    // since the last cycle began
   std::size_t cycle_bytes_ = 0;  // before it

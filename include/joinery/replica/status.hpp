@@ -24,8 +24,10 @@ struct damaged_entry {
 struct replica_status {
   space_id space;
   replica_id self;
-  std::uint64_t changesets = 0;  ///< in the log
-  std::uint64_t durable = 0;     ///< of these, synced to the device
+  std::uint64_t changesets = 0;  ///< integrated, whether the log still has them or not
+  std::uint64_t durable = 0;     ///< log position up to which all is synced to the device
+  std::uint64_t log_floor = 0;   ///< log position up to which entries were dropped
+  std::uint64_t log_bytes = 0;   ///< of changesets in the log
   std::uint64_t snapshot = 0;    ///< log position that the last snapshot covers
   std::size_t replicas = 0;      ///< that have written to the space
   std::size_t held = 0;          ///< changesets that wait for predecessors or their time
@@ -36,9 +38,10 @@ struct replica_status {
   bool read_only = false;
   /// What the space, or a peer's change to it, says of a field otherwise than this program.
   std::vector<error> schema_conflicts;
-  std::optional<error> last_snapshot_error;  ///< why the last snapshot step failed, if it did
-  std::optional<write_block> blocked;        ///< the device is full: no writes at present
-  bool poisoned = false;                     ///< a commit or sync failed: open the store again
+  std::optional<error> last_snapshot_error;   ///< why the last snapshot step failed, if it did
+  std::optional<error> last_retention_error;  ///< why the log could not be trimmed, if so
+  std::optional<write_block> blocked;         ///< the device is full: no writes at present
+  bool poisoned = false;                      ///< a commit or sync failed: open the store again
   /// Damaged entries: how many, some of them, and how many were mended since opening.
   std::size_t damaged = 0;
   std::vector<damaged_entry> damaged_entries;

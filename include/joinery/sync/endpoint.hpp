@@ -7,11 +7,13 @@
 #pragma once
 
 #include <concepts>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "joinery/base/result.hpp"
+#include "joinery/history/floor.hpp"
 #include "joinery/history/head.hpp"
 #include "joinery/replica/report.hpp"
 #include "joinery/schema/descriptor.hpp"
@@ -45,6 +47,21 @@ concept endpoint = requires(E& e, const replica_id& id, std::uint64_t n, log_vis
   { e.ingest(changesets) } -> std::same_as<result<ingest_report>>;
   /// The digest of the canonical state at exactly the version that `heads` shows after the call.
   { e.digest() } -> std::same_as<result<crypto::digest>>;
+};
+
+/// An endpoint that serves peers below its log's floor, and is itself served when it is below
+/// theirs: what is asked for, and chunks, are bytes to a session. See replica/bootstrap.hpp.
+template <class E>
+concept bootstrapping = endpoint<E> &&
+    requires(E& e, bytes_view data, std::size_t limit, std::span<const bytes_view> changesets,
+             const std::shared_ptr<const void>& session) {
+  { e.replicas() } -> std::convertible_to<const causal::roster&>;
+  { e.log_floor() } -> std::convertible_to<const history::log_floor&>;
+  { e.joins() } -> std::same_as<std::uint64_t>;
+  e.serve_snapshot(data, limit);
+  { e.request_snapshot(session) } -> std::same_as<result<std::optional<bytes>>>;
+  { e.take_chunk(data) } -> std::same_as<result<std::optional<std::vector<history::head>>>>;
+  { e.take_tail(changesets) } -> std::same_as<result<>>;
 };
 
 }  // namespace joinery::sync

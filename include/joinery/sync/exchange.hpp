@@ -15,6 +15,8 @@
 #include "joinery/sync/outgoing.hpp"
 #include "joinery/sync/receipts.hpp"
 #include "joinery/sync/refetch.hpp"
+#include "joinery/sync/snapshot_in.hpp"
+#include "joinery/sync/snapshot_out.hpp"
 #include "joinery/sync/verifier.hpp"
 
 namespace joinery::sync {
@@ -37,7 +39,9 @@ class exchange {
     peer_selects_ = peer.selective;
     if (!peer_selects_) chains_.promised();
     refetch_.begin(peer.max_frame);
-    return outgoing_.start(endpoint_, peer, heads, options_);
+    auto started = outgoing_.start(endpoint_, peer, heads, options_);
+    if (started && outgoing_.behind()) snapshot_out_.offer();
+    return started;
   }
 
   /// Takes any message but those of the greeting, `error` and `bye`.
@@ -61,6 +65,11 @@ class exchange {
         return unreadable("digest");
       case message::refetch: return refetch_.asked(f.payload);
       case message::refetched: return refetch_.answered(endpoint_, f.payload);
+      case message::snapshot_offer:
+        if (!read_empty(f.payload)) return unreadable("snapshot_offer");
+        return snapshot_in_.offered(endpoint_);
+      case message::snapshot_request: return snapshot_out_.asked(endpoint_, f.payload, outgoing_);
+      case message::snapshot_chunk: return take_chunk(f);
       case message::ping:
         if (!read_empty(f.payload)) return unreadable("ping");
         return {};
@@ -77,12 +86,14 @@ class exchange {
     if (backlog_.empty())
       if (const auto amount = incoming_.grant(); amount > 0)
         out.put(message::credit, encode_credit(amount));
+    if (auto asked = snapshot_in_.ask(endpoint_, out); !asked) return asked;
     while (out.size() < options_.low_water) {
-      const auto sent = outgoing_.send(endpoint_, out);
+      const auto sent = snapshot_out_.active() ? snapshot_out_.send(endpoint_, outgoing_, out)
+                                               : outgoing_.send(endpoint_, out);
       if (!sent) return sent.error();
       if (!*sent) break;
     }
-    const bool all_sent = outgoing_.at_end(endpoint_);
+    const bool all_sent = !snapshot_out_.active() && outgoing_.at_end(endpoint_);
     if (!said_caught_up_ && all_sent) {
       out.put(message::caught_up);
       said_caught_up_ = true;
@@ -100,11 +111,18 @@ class exchange {
     return settle(now, out, events);
   }
 
+  /// The session is over: what it kept others from, or the log from dropping, is free again.
+  void release() {
+    snapshot_in_.release();
+    snapshot_out_.release();
+  }
+
   /// When `produce` should be called again, whatever happens; nothing when only an event can help.
   [[nodiscard]] std::optional<std::uint64_t> next_wake(std::uint64_t now) const {
     std::optional<std::uint64_t> first;
     const auto consider = [&](std::uint64_t at) { first = std::min(first.value_or(at), at); };
     if (outgoing_.more()) consider(now);
+    if (snapshot_in_.waiting()) consider(now + offer_poll_ms);
     if (receipts_.waiting()) consider(now + options_.durable_poll_ms);
     if (const auto at = backlog_.next(now)) consider(*at);
     if (settled_) {
@@ -125,6 +143,23 @@ class exchange {
   [[nodiscard]] std::uint64_t received() const noexcept { return receipts_.received(); }
 
  private:
+  static constexpr std::uint64_t offer_poll_ms = 1000;
+
+  result<> take_chunk(const codec::frame& f) {
+    if (auto charged = incoming_.charge(f.wire); !charged) return charged;
+    if (!backlog_.empty())  // what comes before it is not stored yet
+      return error{errc::full, "a snapshot while the device is full", "",
+                   "make room and connect again: it goes on from there"};
+    const auto joined = snapshot_in_.take(endpoint_, f.payload);
+    if (!joined) return joined.error();
+    if (!*joined) return {};
+    for (const auto& h : **joined) {
+      if (auto learnt = outgoing_.learn(h.origin, h.seq); !learnt) return learnt;
+      receipts_.owe(h.origin, h.seq);
+    }
+    return {};
+  }
+
   result<> take_data(message type, const codec::frame& f, event_queue& events) {
     if (auto charged = incoming_.charge(f.wire); !charged) return charged;
     if (type == message::part) {
@@ -162,7 +197,12 @@ class exchange {
       if (name->first == endpoint_.self() && name->second > lineage<E>::own_seq(endpoint_))
         return lineage<E>::outlived(names.back());
     }
-    const auto report = endpoint_.ingest(changesets);
+    result<ingest_report> report{ingest_report{}};
+    if (snapshot_in_.receiving()) {
+      if (auto taken = snapshot_in_.take_tail(endpoint_, changesets); !taken) return taken;
+    } else {
+      report = endpoint_.ingest(changesets);
+    }
     if (!report) return report.error();
     for (const auto& name : names) {
       if (auto learnt = outgoing_.learn(name.origin, name.seq); !learnt) return learnt;
@@ -185,7 +225,8 @@ class exchange {
       if (auto kept = chains_.kept(endpoint_); !kept) return kept;
     const bool before = settled_;
     settled_ = live() && outgoing_.settled(endpoint_) && receipts_.settled() &&
-               !incoming_.assembling() && backlog_.empty() && !refetch_.busy();
+               !incoming_.assembling() && backlog_.empty() && !refetch_.busy() &&
+               !snapshot_out_.active() && !snapshot_in_.active();
     if (settled_ && !before) announced_ = false;
     if (settled_ && !first_settled_) first_settled_ = now;
     // While something is held back the states differ, and nothing is to be compared.
@@ -217,6 +258,8 @@ class exchange {
   incoming incoming_;
   backlog backlog_;
   outgoing<E> outgoing_;
+  snapshot_out<E> snapshot_out_;
+  snapshot_in<E> snapshot_in_;
   receipts<E> receipts_;
   refetch<E> refetch_;
   verifier<E> verifier_;

@@ -21,6 +21,12 @@ class receipts {
     owed = std::max(owed, seq);
     ++received_;
   }
+  /// A head that came with a snapshot: it counts as no changeset.
+  void owe(const replica_id& origin, std::uint64_t seq) {
+    auto& owed = owed_[origin];
+    owed = std::max(owed, seq);
+    looked_at_ = 0;
+  }
   void note(const ingest_report& report) { held_ += report.held; }
 
   /// Acknowledges what can be. Errors: fork; those of the endpoint.
