@@ -123,8 +123,7 @@ TEST_CASE("workouts are listed by date, and parts of the list by date or number"
   REQUIRE(all.size() == 4);
   CHECK(std::is_sorted(all.begin(), all.end()));
   CHECK(dates({"list", "--limit", "2"}) == std::vector<std::string>(all.end() - 2, all.end()));
-  CHECK(dates({"--from", all[1]}) == std::vector<std::string>(all.begin() + 1, all.end()));
-  CHECK(dates({"--from", all[1], "--to", all[2]}) ==
-        std::vector<std::string>(all.begin() + 1, all.begin() + 3));
+  CHECK(dates({"--from", all[2]}) == std::vector<std::string>(all.begin() + 2, all.end()));
+  CHECK(dates({"--from", all[2], "--to", all[2]}) == std::vector<std::string>{all[2]});
   CHECK(phone.run({"workouts", "--from", "May"}).code == 2);
 }

