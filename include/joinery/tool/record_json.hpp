@@ -6,6 +6,9 @@
 // Thread-safety: pure functions.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "joinery/crdt/map.hpp"
 #include "joinery/crdt/mv.hpp"
 #include "joinery/state/record.hpp"
