@@ -290,3 +290,20 @@ TEST_CASE("only who is out, and known to be out by all, comes back that way") {
     CHECK(refused(joinery::rejoin(r.other.engine(), r.stays.engine()), errc::invalid_argument));
   }
 }
+
+TEST_CASE("a register that is made again keeps the rank of its write") {
+  using name = crdt::lww<int>;
+  const auto rank = GENERATE(std::int64_t{-1}, std::int64_t{0}, std::int64_t{2});
+  causal::roster replicas;
+  prng dice{1};
+  replicas.add(new_replica_id(dice));
+  causal::version seen;
+  seen.set(0, 1);
+  name old, again;
+  old.apply(name::set(7, rank), {{0, 1}, 1, seen});
+  detail::whole_value(name::type(), old.state(), replicas, [&](const bytes& delta) {
+    REQUIRE(name::rules_type::valid_delta(delta));
+    again.apply(delta, {{0, 1}, 1, seen});
+  });
+  CHECK(again == old);
+}

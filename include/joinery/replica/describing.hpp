@@ -84,12 +84,7 @@ class describing {
   }
   /// After changesets of peers. What cannot be read now is compared at the next opening.
   void integrated(const intake& batch) {
-    const bool described =
-        std::any_of(batch.accepted.begin(), batch.accepted.end(), [](const auto& a) {
-          const auto& names = a->parsed.names;
-          return std::find(names.begin(), names.end(), schema_table) != names.end();
-        });
-    if (described) static_cast<void>(compare_schemas());
+    if (batch.names(schema_table)) static_cast<void>(compare_schemas());
   }
 
   schema_ledger schema_;
