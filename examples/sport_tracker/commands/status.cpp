@@ -35,6 +35,7 @@ void show_faults(std::ostream& out, const joinery::replica_status& s,
          f.origin.hex() + " at changeset " + std::to_string(f.seq) +
              ": two histories of one store; the part they share goes on");
   if (s.last_snapshot_error) line(out, "snapshot error", printable(s.last_snapshot_error->text()));
+  if (s.last_retention_error) line(out, "log error", printable(s.last_retention_error->text()));
 }
 
 void show_membership(std::ostream& out, const joinery::membership_status& m) {
@@ -56,6 +57,8 @@ int show_status(context& c) {
   line(c.out, "changesets", s.changesets);
   line(c.out, "durable", s.durable);
   line(c.out, "in the snapshot", s.snapshot);
+  line(c.out, "log floor", s.log_floor);
+  line(c.out, "bytes of log", s.log_bytes);
   line(c.out, "replicas", s.replicas);
   for (const auto& id : s.former_ids) line(c.out, "once wrote as", id.hex());
   line(c.out, "held", s.held);

@@ -194,25 +194,46 @@ inline bool read_changeset(bytes_view data, changeset& c) {
 
 }  // namespace detail
 
+namespace detail {
+
+// An unsigned integer of MessagePack, on request only in its shortest form; fails the reader when
+// it is none.
+inline std::uint64_t read_number(byte_reader& in, bool shortest) {
+  const auto lead = in.u8();
+  if (lead <= 0x7F) return lead;
+  if (lead < 0xCC || lead > 0xCF) return in.fail(), std::uint64_t{0};
+  const unsigned width = 1u << (lead - 0xCC);
+  std::uint64_t value = 0;
+  for (unsigned i = 0; i < width; ++i) value = value << 8 | in.u8();
+  if (shortest && value >> (width == 1 ? 7 : 4 * width) == 0) in.fail();
+  return value;
+}
+
+inline std::optional<std::pair<replica_id, std::uint64_t>> read_dot(byte_reader& in) {
+  const auto head = in.take(4);  // array of 7, format 1, bin of 16
+  if (head != bytes_view{"\x97\x01\xC4\x10", 4}) return std::nullopt;
+  const auto origin = replica_id::from_bytes(in.take(16));
+  const auto seq = read_number(in, true);
+  if (!in.ok() || !origin) return std::nullopt;
+  return std::pair{*origin, seq};
+}
+
+}  // namespace detail
+
 /// The dot of a changeset that was decoded before, without taking it apart; nothing when the bytes
 /// are no changeset.
 inline std::optional<std::pair<replica_id, std::uint64_t>> peek_dot(bytes_view data) {
   byte_reader in{data};
-  const auto head = in.take(4);  // array of 7, format 1, bin of 16
-  if (head != bytes_view{"\x97\x01\xC4\x10", 4}) return std::nullopt;
-  const auto origin = replica_id::from_bytes(in.take(16));
-  const auto lead = in.u8();
-  std::uint64_t seq = lead;
-  if (lead >= 0xCC && lead <= 0xCF) {
-    const unsigned width = 1u << (lead - 0xCC);
-    seq = 0;
-    for (unsigned i = 0; i < width; ++i) seq = seq << 8 | in.u8();
-    if (seq >> (width == 1 ? 7 : 4 * width) == 0) return std::nullopt;  // not the shortest form
-  } else if (lead > 0x7F) {
-    return std::nullopt;
-  }
-  if (!in.ok() || !origin) return std::nullopt;
-  return std::pair{*origin, seq};
+  return detail::read_dot(in);
+}
+
+/// The stamp of a changeset that was decoded before, as `peek_dot`.
+inline std::optional<causal::hlc> peek_time(bytes_view data) {
+  byte_reader in{data};
+  if (!detail::read_dot(in)) return std::nullopt;
+  const auto time = detail::read_number(in, false);
+  if (!in.ok()) return std::nullopt;
+  return time;
 }
 
 /// Takes `data` apart. Errors: too_large, unsupported (a newer format), malformed.

@@ -73,14 +73,20 @@ struct log_place {
   crypto::digest chain;
 };
 
+/// Says where the changeset `at` stands, or, as an anchor, what its chain is.
 template <storage_writer W>
-void append_changeset(W& to, dot at, const log_place& place, bytes_view changeset) {
-  put_sealed(to, area::log, position_key(place.position), changeset);
+void put_dot(W& to, dot at, const log_place& place) {
   bytes content;
   byte_writer w{content};
   w.fixed64(place.position);
   w.raw(place.chain.view());
   put_sealed(to, area::dots, dot_key(at), content);
+}
+
+template <storage_writer W>
+void append_changeset(W& to, dot at, const log_place& place, bytes_view changeset) {
+  put_sealed(to, area::log, position_key(place.position), changeset);
+  put_dot(to, at, place);
 }
 
 /// The place of the changeset `at`; nothing when it is not in the log.

@@ -19,6 +19,7 @@ struct snapshot_mark {
   std::uint64_t position = 0;
   causal::hlc time = 0;  ///< the highest stamp observed
   origin_table origins;
+  std::uint64_t logged_bytes = 0;  ///< of all changesets up to `position` that the log ever had
 };
 
 inline bytes write_mark(const snapshot_mark& mark) {
@@ -26,6 +27,7 @@ inline bytes write_mark(const snapshot_mark& mark) {
   byte_writer w{out};
   w.varint(mark.position);
   w.fixed64(mark.time);
+  w.varint(mark.logged_bytes);
   write_origins(w, mark.origins);
   return out;
 }
@@ -34,6 +36,7 @@ inline result<snapshot_mark> read_mark(bytes_view content) {
   snapshot_mark mark;
   mark.position = in.varint();
   mark.time = in.fixed64();
+  mark.logged_bytes = in.varint();
   mark.origins = read_origins(in);
   if (!in.finished())
     return error{errc::malformed, "the snapshot's mark is not readable", "meta",

@@ -8,7 +8,7 @@
 // Thread-safety: none; guarded by its owner.
 #pragma once
 
-#include "joinery/history/log.hpp"
+#include "joinery/history/floor.hpp"
 #include "joinery/replica/membership.hpp"
 #include "joinery/replica/replica_state.hpp"
 #include "joinery/state/clean_up.hpp"
@@ -42,10 +42,12 @@ class clean_up {
     return {};
   }
 
-  /// Moves the stable position on, over at most `limit` log entries.
+  /// Moves the stable position on, over at most `limit` log entries. Where the log has none, it was
+  /// dropped or a snapshot was joined: that is passed once all that `floor` tells is stable.
   template <history::storage S>
   result<> advance(S& storage, const replica_state& state, const membership& members,
-                   std::uint64_t durable_position, std::size_t limit) {
+                   const history::log_floor& floor, std::uint64_t durable_position,
+                   std::size_t limit) {
     const auto stable = members.stable(state.origins, state.replicas, state.self);
     if (blocked_by_ && !stable.covers(*blocked_by_))
       return wait(*blocked_by_, state, members), result<>{};
@@ -53,8 +55,18 @@ class clean_up {
     waiting_for_.clear();
     return storage.read([&](auto& view) -> result<> {
       result<> outcome;
+      const auto pass_hole = [&](std::uint64_t last) {
+        for (causal::replica_index r = 0; r < floor.version.size(); ++r)
+          if (const causal::dot at{r, floor.version.at(r)}; at.seq > 0 && !stable.covers(at))
+            return wait(at, state, members), false;
+        at_.stable = at_.erased = last;
+        return true;
+      };
+      bool ended = true;
       auto scanned = history::scan_log(view, at_.stable + 1, [&](auto position, bytes_view data) {
+        ended = false;
         if (position > durable_position || limit-- == 0) return false;
+        if (position != at_.stable + 1 && !pass_hole(position - 1)) return false;
         auto c = codec::decode_changeset(data);
         if (!c) return outcome = c.error(), false;
         const causal::dot at{state.replicas.find(c->origin).value_or(0), c->seq};
@@ -62,8 +74,10 @@ class clean_up {
         if (!c->ops.empty() && !stable.covers(at)) return wait(at, state, members), false;
         at_.stable = position;
         if (erases(*c)) at_.erased = position;
-        return true;
+        return ended = true;
       });
+      const auto last = floor.last_without_entry();
+      if (ended && at_.stable < last && last <= durable_position) pass_hole(last);
       return scanned ? outcome : scanned;
     });
   }

@@ -12,9 +12,8 @@
 #include <map>
 #include <set>
 
-#include "joinery/history/snapshot.hpp"
+#include "joinery/replica/pending_join.hpp"
 #include "joinery/replica/status.hpp"
-#include "joinery/state/working_set.hpp"
 
 namespace joinery::detail {
 
@@ -87,7 +86,8 @@ class damage {
     });
   }
 
-  /// Puts an entry's bytes into quarantine; takes a record out of the snapshot. The mark counts
+  /// Puts an entry's bytes into quarantine; takes a record out of the snapshot, and what is staged
+  /// of it. The mark counts
   /// once that is committed: see `note`.
   template <history::storage_writer W>
   static void set_aside(W& to, history::area where, bytes_view key, std::uint64_t now_ms) {
@@ -97,7 +97,9 @@ class damage {
     w.fixed64(now_ms);
     w.raw(value.value_or(bytes_view{}));
     history::put_sealed(to, history::area::quarantine, quarantine_key(where, key), content);
-    if (where == history::area::records) to.erase(where, key);
+    if (where != history::area::records) return;
+    to.erase(where, key);
+    to.erase(history::area::staged, staged_key(key));  // half of it is of no use
   }
   /// Notes a mark that is in the storage.
   void note(const bytes& key, std::uint64_t when_ms) {

@@ -13,7 +13,7 @@
 
 #include <span>
 
-#include "joinery/replica/cold_reader.hpp"
+#include "joinery/replica/bootstrap.hpp"
 #include "joinery/replica/describing.hpp"
 #include "joinery/replica/identity.hpp"
 #include "joinery/replica/intake.hpp"
@@ -36,11 +36,13 @@ class engine : public detail::mending<engine<Storage>>,
                public detail::identity_of<engine<Storage>>,
                public detail::describing<engine<Storage>>,
                public detail::membership_methods<engine<Storage>>,
-               public detail::observing<engine<Storage>> {
+               public detail::observing<engine<Storage>>,
+               public detail::bootstrap<engine<Storage>> {
   friend detail::mending<engine>;
   friend detail::describing<engine>;
   friend detail::membership_methods<engine>;
   friend detail::observing<engine>;
+  friend detail::bootstrap<engine>;
   using mending = detail::mending<engine>;
   using describing = detail::describing<engine>;
   using describing::schema_;
@@ -84,8 +86,8 @@ class engine : public detail::mending<engine<Storage>>,
     return take(changesets, false, peer);
   }
 
-  /// Lets in what was held and whose time has come; syncs when `sync_interval_ms` is over. To be
-  /// called now and then.
+  /// Lets in what was held and whose time has come, drops some of the log below what is retained,
+  /// and syncs when `sync_interval_ms` is over. To be called now and then.
   result<> tend() {
     readers_->end_old(now_ms(), options_.max_reader_age_ms);
     if (storage_.read_only()) return {};
@@ -96,7 +98,9 @@ class engine : public detail::mending<engine<Storage>>,
       if (auto done = this->scrub(options_.scrub_step_entries); !done) return done.error();
     if (!held_.empty())
       if (auto done = take({}, false); !done) return done.error();
+    if (auto done = this->bootstrap_step(); !done) return done;
     if (auto done = this->tend_members(); !done) return done;
+    static_cast<void>(this->trim_log());
     if (durable_position_ < state_.last_position && sync_is_due()) return flush();
     return {};
   }
@@ -122,6 +126,7 @@ class engine : public detail::mending<engine<Storage>>,
     }
     state_.records.shrink(options_.cache_bytes);
     if (auto kept = upkeep_.checkpoint(storage_); !kept) return kept;
+    for (auto more = this->trim_log(); more && *more;) more = this->trim_log();
     return flush();
   }
 
@@ -132,7 +137,7 @@ class engine : public detail::mending<engine<Storage>>,
     const auto index = state_.names.find(table);
     if (!index) return shared_bytes{};
     state_.records.shrink(options_.cache_bytes);
-    cold_reader cold{storage_, &repairs_.ledger()};
+    auto cold = this->cold();
     auto slot = state_.records.load(cold, *index, key);
     if (!slot && mends(slot.error())) slot = state_.records.load(cold, *index, key);
     if (!slot) return slot.error();
@@ -184,14 +189,16 @@ class engine : public detail::mending<engine<Storage>>,
 
   /// The state as it is now, for any thread, while this engine goes on. Any thread may call this.
   result<std::shared_ptr<detail::reader_image<Storage>>> read_now() {
-    return readers_->make(storage_, state_, now_ms());
+    return readers_->make(storage_, state_, this->pending_, now_ms());
   }
 
   [[nodiscard]] replica_status status() const {
     replica_status s;
     s.space = state_.space;
     s.self = state_.self;
-    s.changesets = state_.last_position;
+    s.changesets = state_.seen.total();
+    s.log_floor = retention_.floor().position;
+    s.log_bytes = retention_.log_bytes(state_);
     s.durable = durable_position_;
     s.snapshot = snapshots_.position();
     for (causal::replica_index r = 0; r < state_.seen.size(); ++r)
@@ -220,18 +227,6 @@ class engine : public detail::mending<engine<Storage>>,
 
   [[nodiscard]] std::vector<history::head> heads() { return durable_heads_; }
 
-  result<std::optional<crypto::digest>> chain_at(const replica_id& origin, std::uint64_t seq) {
-    auto place = place_of(origin, seq);
-    if (!place) return place.error();
-    return *place ? std::optional{(*place)->chain} : std::nullopt;
-  }
-
-  result<std::optional<std::uint64_t>> log_position(const replica_id& origin, std::uint64_t seq) {
-    auto place = place_of(origin, seq);
-    if (!place) return place.error();
-    return *place ? std::optional{(*place)->position} : std::nullopt;
-  }
-
   /// Visits the durable log: `each(position, origin, seq, changeset) -> bool`, false stops.
   template <class F>
   result<> read_log(std::uint64_t position, F&& each) {
@@ -257,8 +252,12 @@ class engine : public detail::mending<engine<Storage>>,
   [[nodiscard]] Storage& storage() noexcept { return storage_; }
 
  private:
-  using cold_reader = detail::cold_reader<Storage>;
   friend class detail::identity_of<engine>;
+
+  // Records that are not in memory, with what is still to be joined of a snapshot.
+  detail::cold_reader<Storage> cold() noexcept {
+    return {storage_, this->pending_, &repairs_.ledger()};
+  }
 
   engine(Storage storage, replica_options options)
       : describing(options.descriptor),
@@ -292,23 +291,9 @@ class engine : public detail::mending<engine<Storage>>,
     return std::optional<causal::dot>{at};
   }
   result<crypto::digest> digest_of_all() {
-    cold_reader cold{storage_, &repairs_.ledger()};
+    auto cold = this->cold();
     return state::canonical_digest(state_.replicas, state_.seen, state_.names, state_.records,
                                    cold);
-  }
-
-  result<std::optional<history::log_place>> place_of(const replica_id& origin, std::uint64_t seq) {
-    std::optional<history::log_place> place;
-    const auto r = state_.replicas.find(origin);
-    if (!r || seq == 0) return place;
-    auto done = storage_.read([&](auto& view) -> result<> {
-      auto found = history::find_changeset(view, {*r, seq});
-      if (found) place = *found;
-      return found ? result<>{} : found.error();
-    });
-    if (!done) return done.error();
-    if (place && place->position > durable_position_) place.reset();
-    return place;
   }
 
   result<ingest_report> take(std::span<const bytes_view> changesets, bool own,
@@ -327,7 +312,7 @@ class engine : public detail::mending<engine<Storage>>,
 
   result<ingest_report> take_all(std::span<const bytes_view> changesets, bool own,
                                  std::optional<replica_id> from) {
-    cold_reader cold{storage_, &repairs_.ledger()};
+    auto cold = this->cold();
     if (auto done = upkeep_.refresh(state_, cold); !done) return done.error();
     detail::intake batch{state_,
                          held_,
@@ -387,6 +372,7 @@ class engine : public detail::mending<engine<Storage>>,
       state_.fold(a->at, a->parsed, a->place.chain, a->place.position, this->feed());
       this->feed().finish({a->parsed.origin, a->parsed.seq, a->parsed.time, own, false});
       snapshots_.logged(a->data.size());
+      state_.logged_bytes += a->data.size();
       upkeep_.took(a->parsed, own, now_ms());
       report.operations += a->parsed.ops.size();
       report.records += a->parsed.records.size();
@@ -402,6 +388,8 @@ class engine : public detail::mending<engine<Storage>>,
     this->members_after_write();
     readers_->end_old(now_ms(), options_.max_reader_age_ms);
     snapshots_.keep_up(storage_, state_, options_);
+    static_cast<void>(this->trim_log());
+    static_cast<void>(this->bootstrap_step());
     if (storage_.mode() == history::durability::interval && sync_is_due())
       static_cast<void>(flush());
   }
@@ -417,8 +405,10 @@ class engine : public detail::mending<engine<Storage>>,
 
   result<> load() {
     read_only_ = storage_.read_only();
-    auto existing = detail::load_store(storage_, options_.space, state_, held_, snapshots_);
+    history::log_floor floor;
+    auto existing = detail::load_store(storage_, options_.space, state_, held_, snapshots_, floor);
     if (!existing) return existing.error();
+    retention_.restored(std::move(floor));
     if (!*existing) {
       if (read_only_)
         return error{errc::not_found, "there is no replica in this store", "",
@@ -427,10 +417,11 @@ class engine : public detail::mending<engine<Storage>>,
         return done;
     }
     if (auto done = this->load_identity(); !done) return done;
+    if (auto done = this->load_bootstrap(); !done) return done;
     if (auto done = state_.indexes.open(storage_, options_.indexes, state_.vocabulary()); !done)
       return done;
     state_.records.follow_changes = !state_.indexes.empty();
-    cold_reader cold{storage_, &repairs_.ledger()};
+    auto cold = this->cold();
     auto marks = storage_.read([&](auto& view) -> result<> {
       repairs_.ledger().load(view);
       return {};
@@ -457,6 +448,7 @@ class engine : public detail::mending<engine<Storage>>,
   detail::held_changesets held_;
   detail::snapshotting snapshots_;
   detail::upkeep upkeep_;
+  detail::retention retention_;
   std::vector<history::head> durable_heads_;
   std::uint64_t durable_position_ = 0;
   std::uint64_t last_sync_ms_ = 0;

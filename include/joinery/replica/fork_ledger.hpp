@@ -127,6 +127,12 @@ class fork_ledger {
       if (now->second > common) out[state.replicas[s->by]] = s->seq - 1;
       now->second -= std::min(now->second, s->increase);
     }
+    // Who had seen it before all that the log still tells depends on it throughout.
+    for (causal::replica_index r = 0; r < state.origins.size(); ++r) {
+      const auto first = seen.find(r);
+      const auto before = first != seen.end() ? first->second : state.origins[r].seen.at(*branch);
+      if (r != *branch && before > common) out[state.replicas[r]] = 0;
+    }
     return out;
   }
 

@@ -51,6 +51,14 @@ class held_changesets {
     const auto at = held_.find(n);
     return at == held_.end() ? nullptr : &at->second;
   }
+  /// Whatever is held and `seen(name)` says is known by now.
+  template <class F>
+  [[nodiscard]] std::vector<name> known(F&& seen) const {
+    std::vector<name> out;
+    for (const auto& [n, changeset] : held_)
+      if (seen(n)) out.push_back(n);
+    return out;
+  }
   /// Each origin that has something held, once.
   [[nodiscard]] std::vector<replica_id> origins() const {
     std::vector<replica_id> out;

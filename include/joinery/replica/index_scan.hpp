@@ -163,7 +163,7 @@ result<entry_batch> entries_behind(Engine& engine, S& storage, replica_state& st
                                    secondary_index& index, const index_query& q,
                                    const std::optional<state::index_entry>& position) {
   state.refresh_indexes();
-  if (index.complete) {
+  if (index.complete && !state.joining) {  // what is staged is listed once it is written
     auto found = next_entries(storage, index, q, position);
     const auto code = found ? errc{} : found.error().code;
     if (code != errc::checksum && code != errc::malformed) return found;

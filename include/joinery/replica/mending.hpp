@@ -90,7 +90,7 @@ class mending {
   // that must not go unsaid.
   template <class F>
   result<> walk(state::name_index index, std::string_view table, bytes_view from, F&& each) {
-    typename Engine::cold_reader cold{self().storage_, &repairs_.ledger()};
+    auto cold = self().cold();
     bytes next{from};
     bool stopped = false;
     const auto one = [&](bytes_view key, const shared_bytes& packed) {
@@ -136,15 +136,22 @@ class mending {
       static_cast<void>(
           repairs_.log_damaged(self().storage_, history::position_of(key), self().now_ms()));
     } else if (where == history::area::records) {
-      const auto table = history::index_of(key);
-      if (const auto* slot = self().state_.records.find(table, key.substr(4));
-          slot != nullptr && !self().storage_.read_only())
-        write_again(table, key.substr(4), *slot);
-      else
-        repairs_.ledger().met(table, key.substr(4));
+      record_damaged(key);
+    } else if (where == history::area::staged && self().state_.joining && key[0] == 'r') {
+      record_damaged(key.substr(1));
     } else {
       repairs_.ledger().note(damage::quarantine_key(where, key), self().now_ms());
     }
+  }
+
+  void record_damaged(bytes_view full) {
+    const auto table = history::index_of(full);
+    const auto key = full.substr(history::index_key(0).size());
+    const auto* slot = self().state_.records.find(table, key);
+    if (slot != nullptr && !self().storage_.read_only())
+      write_again(table, key, *slot);
+    else
+      repairs_.ledger().met(table, key);
   }
 
   // A record that memory still has; what fails is found by the next scrub.
@@ -152,6 +159,7 @@ class mending {
   void write_again(state::name_index table, bytes_view key, const Slot& slot) {
     const auto done = self().storage_.write([&](auto& writer) -> result<> {
       history::put_record(writer, table, key, slot.position, slot.packed);
+      if (self().state_.joining) writer.erase(history::area::staged, staged_key(table, key));
       return {};
     });
     if (done) repairs_.ledger().mended();
@@ -160,7 +168,7 @@ class mending {
   // Replay goes on after a damaged changeset was put back.
   result<> resume() {
     repairs_.go_on();
-    typename Engine::cold_reader cold{self().storage_, &repairs_.ledger()};
+    auto cold = self().cold();
     auto replayed =
         replay_log(self().storage_, cold, self().state_, self().snapshots_, self().options_);
     if (!replayed)

@@ -63,6 +63,12 @@ struct replica_options {
   std::size_t snapshot_step_bytes = 1u << 20;
   /// A reader ends when it is older: the storage cannot use again what was freed since it was made.
   std::uint64_t max_reader_age_ms = 60'000;
+  /// The log is kept until it is larger than this, or its oldest changeset older; below, peers are
+  /// served by snapshot.
+  std::uint64_t retain_log_bytes = 64u << 20;
+  std::uint64_t retain_log_ms = 30ull * 24 * 60 * 60 * 1000;
+  /// What a snapshot from a peer may take in the storage until it is joined.
+  std::uint64_t max_staged_bytes = std::uint64_t{4} << 30;
   /// With `durability::interval`: how long a change may stay unsynced.
   std::uint64_t sync_interval_ms = 1000;
 

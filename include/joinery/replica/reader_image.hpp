@@ -30,14 +30,16 @@ class reader_image {
 
   reader_image(pinned image, std::shared_ptr<const state::overlay> newer,
                std::shared_ptr<const directory> indexes, causal::version seen,
-               std::uint64_t position, std::uint64_t made_ms, damage known)
+               std::uint64_t position, std::uint64_t made_ms, damage known,
+               joined_snapshot join)
       : image_(std::move(image)),
         newer_(std::move(newer)),
         indexes_(std::move(indexes)),
         seen_(std::move(seen)),
         position_(position),
         made_ms_(made_ms),
-        known_(std::move(known)) {}
+        known_(std::move(known)),
+        join_(std::move(join)) {}
   reader_image(const reader_image&) = delete;
   reader_image& operator=(const reader_image&) = delete;
 
@@ -54,7 +56,7 @@ class reader_image {
     if (!newer) return newer.error();
     if (!index) return shared_bytes{};
     if (const auto* hot = (*newer)->find(*index, key)) return *hot;
-    cold_reader cold{*this, &known_};
+    cold_reader cold{*this, join_, &known_};
     auto stored = cold.load(*index, key);
     if (!stored) return stored.error();
     return *stored ? shared_bytes{std::move((*stored)->packed)} : shared_bytes{};
@@ -109,7 +111,7 @@ class reader_image {
     if (!newer) return newer.error();
     if (known_.missing_from(table, from))
       return damage::quarantined(std::string{indexes_->names[table]});
-    cold_reader cold{*this, &known_};
+    cold_reader cold{*this, join_, &known_};
     return state::walk_records(
         [&](auto t, auto key, auto limits) { return (*newer)->newer(t, key, limits); }, cold, table,
         from, each);
@@ -131,6 +133,7 @@ class reader_image {
   std::uint64_t position_;
   std::uint64_t made_ms_;
   damage known_;  // in the image; what reads meet is noted under the lock, and concerns nobody
+  joined_snapshot join_;  // whose records were not all in `records` at that moment
 };
 
 }  // namespace joinery::detail

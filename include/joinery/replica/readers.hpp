@@ -26,8 +26,9 @@ class readers {
         {errc::closed, "the replica of this reader is closed", "", "open it again"});
   }
 
+  /// `join`: see cold_reader.hpp; guarded by `publication` as the state is.
   result<std::shared_ptr<image>> make(S& storage, const replica_state& state,
-                                      std::uint64_t now_ms) {
+                                      const joined_snapshot& join, std::uint64_t now_ms) {
     const std::lock_guard published(state.publication);
     if (suspended_)
       return error{errc::locked, "the replica is being opened anew, under another id", "",
@@ -42,7 +43,7 @@ class readers {
     if (!looked) return looked.error();
     const std::lock_guard lock(mutex_);
     auto out = std::make_shared<image>(std::move(*pinned), newer(state), indexes(state), state.seen,
-                                       state.last_position, now_ms, std::move(known));
+                                       state.last_position, now_ms, std::move(known), join);
     std::erase_if(live_, [](const auto& i) { return i.expired(); });
     live_.push_back(out);
     return out;

@@ -42,11 +42,13 @@ inline void apply_to(record_bases& records, const replica_state& state, causal::
   }
 }
 
-/// Reads the log's changesets up to `last`, in order and in batches: `each(parsed) -> result<>`.
+/// Reads the log's changesets, in order and in batches: `each(parsed) -> result<>`. Those from before
+/// a snapshot was joined do not lead to what is there now.
 template <history::storage S, class F>
-result<> for_each_logged(S& storage, std::uint64_t last, F&& each) {
+result<> for_each_logged(S& storage, const replica_state& state, F&& each) {
   constexpr std::size_t batch_size = 256;
-  for (std::uint64_t from = 1; from <= last;) {
+  const auto last = state.last_position;
+  for (auto from = state.joined_at + 1; from <= last;) {
     std::vector<bytes> batch;
     auto next = from;
     auto read = storage.read([&](auto& view) -> result<> {
@@ -75,7 +77,7 @@ result<> for_each_logged(S& storage, std::uint64_t last, F&& each) {
 template <history::storage S>
 result<history::origin_table> origins_before(S& storage, const replica_state& state) {
   auto origins = state.origins;
-  auto read = for_each_logged(storage, state.last_position, [&](const auto& c) -> result<> {
+  auto read = for_each_logged(storage, state, [&](const auto& c) -> result<> {
     const auto index = state.replicas.find(c.origin);
     if (!index || origins[*index].seq == 0) return log_gap(0);
     auto& o = origins[*index];
@@ -101,7 +103,7 @@ result<> rebuild_from_log(S& storage, const replica_state& state, record_bases& 
   for (causal::replica_index r = 0; r < origins->size(); ++r)
     for (const auto& [name, base] : records)
       if (base.seen.at(r) < (*origins)[r].seq) return log_gap(0);
-  return for_each_logged(storage, state.last_position, [&](const auto& c) -> result<> {
+  return for_each_logged(storage, state, [&](const auto& c) -> result<> {
     const auto index = *state.replicas.find(c.origin);
     auto& origin = (*origins)[index];
     if (c.seq != origin.seq + 1) return log_gap(0);

@@ -35,6 +35,10 @@ struct replica_state {
   state::working_set records;
   index_set indexes;
   std::uint64_t last_position = 0;
+  std::uint64_t logged_bytes = 0;  ///< of all changesets that were ever put into the log
+  std::uint64_t joins = 0;         ///< snapshots joined since it was opened
+  std::uint64_t joined_at = 0;     ///< log position of the last join that the floor is not beyond
+  bool joining = false;            ///< records of that one are staged still (pending_join.hpp)
   /// Held by whoever changes `seen`, `last_position`, what is stored of roster and names, dirty
   /// records, or which ones are dirty, and
   /// by whoever looks at them from another thread (readers). Never inside a storage's write.

@@ -4,12 +4,14 @@
 // cycle notes the log position at its start, writes every record that was dirty then, and last the
 // mark with that position.
 // Invariants: the mark never claims what is not in `records`; a failed step loses nothing and is
-// tried again.
+// tried again; a staged record of a joined snapshot goes with the transaction that writes it
+// joined.
 // Thread-safety: none; guarded by its owner.
 #pragma once
 
 #include "joinery/history/snapshot.hpp"
 #include "joinery/replica/options.hpp"
+#include "joinery/replica/pending_join.hpp"
 #include "joinery/replica/replica_state.hpp"
 
 namespace joinery::detail {
@@ -71,6 +73,8 @@ class snapshotting {
         state.indexes.store(writer, state.vocabulary(), slot.name().table, slot.name().key,
                             slot.packed);
         history::put_record(writer, slot.name().table, slot.name().key, slot.position, slot.packed);
+        if (state.joining)
+          writer.erase(history::area::staged, staged_key(slot.name().table, slot.name().key));
         size += slot.packed.size();
         ++count;
         return true;
@@ -103,7 +107,7 @@ class snapshotting {
  private:
   void begin(replica_state& state) {
     const std::lock_guard lock(state.publication);
-    next_ = {state.last_position, state.clock.highest(), state.origins};
+    next_ = {state.last_position, state.clock.highest(), state.origins, state.logged_bytes};
     state.records.begin_writing();
     cycle_bytes_ = std::exchange(log_bytes_, 0);
     active_ = true;

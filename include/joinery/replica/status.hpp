@@ -25,8 +25,10 @@ struct damaged_entry {
 struct replica_status {
   space_id space;
   replica_id self;
-  std::uint64_t changesets = 0;  ///< in the log
-  std::uint64_t durable = 0;     ///< of these, synced to the device
+  std::uint64_t changesets = 0;  ///< integrated, whether the log still has them or not
+  std::uint64_t durable = 0;     ///< log position up to which all is synced to the device
+  std::uint64_t log_floor = 0;   ///< log position up to which entries were dropped
+  std::uint64_t log_bytes = 0;   ///< of changesets in the log
   std::uint64_t snapshot = 0;    ///< log position that the last snapshot covers
   std::size_t replicas = 0;      ///< that have written to the space
   std::size_t held = 0;          ///< changesets that wait for predecessors or their time
@@ -44,10 +46,11 @@ struct replica_status {
   bool migration_due = false;          ///< `replica::migrate` has, or may have, something to do
   std::optional<error> last_migration_error;
   membership_status membership;
-  std::optional<error> last_index_error;     ///< why an index is not used or not complete, if so
-  std::optional<error> last_snapshot_error;  ///< why the last snapshot step failed, if it did
-  std::optional<write_block> blocked;        ///< the device is full: no writes at present
-  bool poisoned = false;                     ///< a commit or sync failed: open the store again
+  std::optional<error> last_index_error;      ///< why an index is not used or not complete, if so
+  std::optional<error> last_snapshot_error;   ///< why the last snapshot step failed, if it did
+  std::optional<error> last_retention_error;  ///< why the log could not be trimmed, if so
+  std::optional<write_block> blocked;         ///< the device is full: no writes at present
+  bool poisoned = false;                      ///< a commit or sync failed: open the store again
   /// Damaged entries: how many, some of them, and how many were mended since opening.
   std::size_t damaged = 0;
   std::vector<damaged_entry> damaged_entries;

@@ -2,12 +2,13 @@
 //
 // Purpose: makes a new store, loads an existing one, and replays the log that the snapshot does not
 // cover.
-// Keys: `meta` has "format", "space", "replica" and "snapshot"; `roster` and `names` have fixed32
-// index → id or name.
+// Keys: `meta` has "format", "space", "replica", "snapshot" and "floor"; `roster` and `names` have
+// fixed32 index → id or name.
 // Invariants: whatever is loaded has passed its checksum; a format that is not known is refused.
 // Thread-safety: none; called while a replica opens.
 #pragma once
 
+#include "joinery/history/floor.hpp"
 #include "joinery/replica/held.hpp"
 #include "joinery/replica/replica_state.hpp"
 #include "joinery/replica/snapshotting.hpp"
@@ -105,10 +106,31 @@ result<bool> load_identity(View& view, const space_id& wanted, replica_state& st
   return true;
 }
 
+/// The floor, and whether the log begins where it says.
+template <class View>
+result<history::log_floor> load_floor(View& view) {
+  using history::area;
+  history::log_floor floor;
+  auto stored = history::get_sealed(view, area::meta, "floor");
+  if (!stored) return stored.error();
+  if (*stored) {
+    auto there = history::read_floor(**stored);
+    if (!there) return there;
+    floor = std::move(*there);
+  }
+  std::optional<std::uint64_t> first;
+  view.scan(area::log, history::position_key(0), [&](bytes_view key, bytes_view) {
+    first = history::position_of(key);
+    return false;
+  });
+  if (first && *first != floor.first()) return log_gap(floor.first());
+  return floor;
+}
+
 /// Everything but the log. False when there is no replica in the storage.
 template <history::storage S>
 result<bool> load_store(S& storage, const space_id& wanted, replica_state& state,
-                        held_changesets& held, snapshotting& snapshots) {
+                        held_changesets& held, snapshotting& snapshots, history::log_floor& floor) {
   using history::area;
   bool exists = false;
   auto done = storage.read([&](auto& view) -> result<> {
@@ -129,6 +151,9 @@ result<bool> load_store(S& storage, const space_id& wanted, replica_state& state
     if (!names) return names;
     all_names_stored(state);
 
+    auto below = load_floor(view);
+    if (!below) return below.error();
+    floor = std::move(*below);
     auto stored = history::get_sealed(view, area::meta, "snapshot");
     if (!stored) return stored.error();
     if (*stored) {
@@ -140,9 +165,11 @@ result<bool> load_store(S& storage, const space_id& wanted, replica_state& state
       }
       state.clock.observe(mark->time);
       state.last_position = mark->position;
+      state.logged_bytes = mark->logged_bytes;
       const auto newest = view.last(area::log);
-      if (mark->position > (newest ? history::position_of(newest->first) : 0))
-        return log_gap(mark->position);
+      const auto end =
+          std::max(newest ? history::position_of(newest->first) : 0, floor.last_without_entry());
+      if (mark->position > end) return log_gap(mark->position);
       snapshots.restored(mark->position);
     }
 
@@ -191,6 +218,7 @@ result<> replay_log(S& storage, C& cold, replica_state& state, snapshotting& sna
       state.fold(at, *parsed, history::chain_next(state.origins[at.replica].chain, data),
                  state.last_position + 1);
       snapshots.logged(data.size());
+      state.logged_bytes += data.size();
       if (state.records.memory() > limits.cache_bytes && !storage.read_only())
         snapshots.keep_up(storage, state, limits);
     }

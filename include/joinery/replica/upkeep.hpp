@@ -17,6 +17,10 @@ class upkeep {
  public:
   [[nodiscard]] const membership& members() const noexcept { return members_; }
   [[nodiscard]] const clean_up& cleaning() const noexcept { return cleaning_; }
+  /// Up to which log position clean-up has read; all of it, where there is none.
+  [[nodiscard]] std::uint64_t read_up_to() const noexcept {
+    return members_.closed() ? cleaning_.stable_position() : ~std::uint64_t{0};
+  }
 
   /// To be called once the records are there. What cannot be read is tried again at the next
   /// change; of clean-up it costs a walk, of acknowledgement the next change.
@@ -65,12 +69,12 @@ class upkeep {
   /// One small step of clean-up, over at most `records` records. `all_stored`: no record is newer
   /// than the storage has it.
   template <history::storage S, state::cold_records C>
-  result<> step(S& storage, replica_state& state, C& cold, std::uint64_t durable_position,
-                std::size_t records, bool all_stored) {
+  result<> step(S& storage, replica_state& state, C& cold, const history::log_floor& floor,
+                std::uint64_t durable_position, std::size_t records, bool all_stored) {
     if (auto done = refresh(state, cold); !done) return done;
     if (!members_.closed() || !members_.closing_is_stable() || members_.members() == 0) return {};
     constexpr std::size_t entries = 256;
-    auto done = cleaning_.advance(storage, state, members_, durable_position, entries);
+    auto done = cleaning_.advance(storage, state, members_, floor, durable_position, entries);
     if (done) done = cleaning_.walk(state, cold, records);
     if (done && all_stored && cleaning_.worth_keeping()) done = cleaning_.keep(storage);
     return done;

@@ -7,12 +7,14 @@
 #pragma once
 
 #include <concepts>
+#include <memory>
 #include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
 #include "joinery/base/result.hpp"
+#include "joinery/history/floor.hpp"
 #include "joinery/history/head.hpp"
 #include "joinery/replica/fork_report.hpp"
 #include "joinery/replica/report.hpp"
@@ -77,6 +79,21 @@ concept settling_endpoint = endpoint<E> &&
   { e.clean_of(id, n) } -> std::same_as<result<clean_versions>>;
   /// The changeset (`id`, `n`); empty when it is not there.
   { e.changeset_at(id, n) } -> std::same_as<result<bytes>>;
+};
+
+/// An endpoint that serves peers below its log's floor, and is itself served when it is below
+/// theirs: what is asked for, and chunks, are bytes to a session. See replica/bootstrap.hpp.
+template <class E>
+concept bootstrapping = endpoint<E> &&
+    requires(E& e, bytes_view data, std::size_t limit, std::span<const bytes_view> changesets,
+             const std::shared_ptr<const void>& session) {
+  { e.replicas() } -> std::convertible_to<const causal::roster&>;
+  { e.log_floor() } -> std::convertible_to<const history::log_floor&>;
+  { e.joins() } -> std::same_as<std::uint64_t>;
+  e.serve_snapshot(data, limit);
+  { e.request_snapshot(session) } -> std::same_as<result<std::optional<bytes>>>;
+  { e.take_chunk(data) } -> std::same_as<result<std::optional<std::vector<history::head>>>>;
+  { e.take_tail(changesets) } -> std::same_as<result<>>;
 };
 
 }  // namespace joinery::sync

@@ -17,6 +17,8 @@
 #include "joinery/sync/outgoing.hpp"
 #include "joinery/sync/receipts.hpp"
 #include "joinery/sync/refetch.hpp"
+#include "joinery/sync/snapshot_in.hpp"
+#include "joinery/sync/snapshot_out.hpp"
 #include "joinery/sync/verifier.hpp"
 
 namespace joinery::sync {
@@ -65,9 +67,20 @@ class exchange {
         if (const auto m = read_digest(f.payload)) return verifier_.claim(*m), result<>{};
         return unreadable("digest");
       case message::inquiry:
-        return inquiry_.take(endpoint_, f.payload, chains_, outgoing_, incoming_);
+        if (auto done = inquiry_.take(endpoint_, f.payload, chains_, outgoing_, incoming_); !done)
+          return done;
+        snapshot_in_.follow(incoming_.rounds());
+        return {};
       case message::refetch: return refetch_.asked(f.payload);
       case message::refetched: return refetch_.answered(endpoint_, f.payload);
+      case message::snapshot_offer:
+        if (!read_empty(f.payload)) return unreadable("snapshot_offer");
+        return snapshot_in_.offered(endpoint_);
+      case message::snapshot_request:
+        if (auto in = admits(endpoint_, peer_); !in) return in;
+        if (inquiry_.busy(chains_) || rounds_ != outgoing_.rounds()) return {};  // of an old offer
+        return snapshot_out_.asked(endpoint_, f.payload, outgoing_);
+      case message::snapshot_chunk: return take_chunk(f);
       case message::ping:
         if (!read_empty(f.payload)) return unreadable("ping");
         return {};
@@ -88,12 +101,16 @@ class exchange {
         out.put(message::credit, encode_credit(amount));
     if (auto settled = inquiry_.step(endpoint_, chains_, outgoing_, out); !settled) return settled;
     if (inquiry_.busy(chains_)) return settled_ = false, result<>{};
+    if (std::exchange(rounds_, outgoing_.rounds()) != outgoing_.rounds())
+      snapshot_out_.begin(outgoing_);
+    if (auto asked = snapshot_in_.ask(endpoint_, out); !asked) return asked;
     while (out.size() < options_.low_water) {
-      const auto sent = outgoing_.send(endpoint_, out);
+      const auto sent = snapshot_out_.active() ? snapshot_out_.send(endpoint_, outgoing_, out)
+                                               : outgoing_.send(endpoint_, out);
       if (!sent) return sent.error();
       if (!*sent) break;
     }
-    const bool all_sent = outgoing_.at_end(endpoint_);
+    const bool all_sent = !snapshot_out_.active() && outgoing_.at_end(endpoint_);
     if (!said_caught_up_ && all_sent) {
       out.put(message::caught_up);
       said_caught_up_ = true;
@@ -111,11 +128,18 @@ class exchange {
     return settle(now, out, events);
   }
 
+  /// The session is over: what it kept others from, or the log from dropping, is free again.
+  void release() {
+    snapshot_in_.release();
+    snapshot_out_.release();
+  }
+
   /// When `produce` should be called again, whatever happens; nothing when only an event can help.
   [[nodiscard]] std::optional<std::uint64_t> next_wake(std::uint64_t now) const {
     std::optional<std::uint64_t> first;
     const auto consider = [&](std::uint64_t at) { first = std::min(first.value_or(at), at); };
     if (outgoing_.more() || chains_.doubtful()) consider(now);
+    if (snapshot_in_.waiting()) consider(now + offer_poll_ms);
     if (receipts_.waiting()) consider(now + options_.durable_poll_ms);
     if (const auto at = backlog_.next(now)) consider(*at);
     if (settled_) {
@@ -136,6 +160,25 @@ class exchange {
   [[nodiscard]] std::uint64_t received() const noexcept { return receipts_.received(); }
 
  private:
+  static constexpr std::uint64_t offer_poll_ms = 1000;
+
+  result<> take_chunk(const codec::frame& f) {
+    if (auto charged = incoming_.charge(f.wire); !charged) return charged;
+    if (!backlog_.empty())  // what comes before it is not stored yet
+      return error{errc::full, "a snapshot while the device is full", "",
+                   "make room and connect again: it goes on from there"};
+    if (auto in = admits(endpoint_, peer_); !in) return in;
+    if (inquiry_.busy(chains_)) return {};  // the peer will begin again
+    const auto joined = snapshot_in_.take(endpoint_, f.payload);
+    if (!joined) return joined.error();
+    if (!*joined) return {};
+    for (const auto& h : **joined) {
+      if (auto learnt = outgoing_.learn(h.origin, h.seq); !learnt) return learnt;
+      receipts_.owe(h.origin, h.seq);
+    }
+    return {};
+  }
+
   result<> take_data(message type, const codec::frame& f, event_queue& events) {
     if (auto charged = incoming_.charge(f.wire); !charged) return charged;
     if (type == message::part) {
@@ -181,7 +224,7 @@ class exchange {
     }
     if (auto in = admits(endpoint_, peer_); !in) return in;
     if (chains_.doubtful()) return drop(changesets.size());
-    const auto report = ingest_from(endpoint_, peer_, changesets);
+    const auto report = take_in(changesets);
     if (!report && report.error().code == errc::fork) {
       if (auto doubted = doubt_all(names, report.error()); !doubted) return doubted;
       return drop(changesets.size());
@@ -196,6 +239,13 @@ class exchange {
     e.report = *report;
     events.push(std::move(e));
     return {};
+  }
+
+  /// Changesets that follow a snapshot's records are part of it.
+  result<ingest_report> take_in(std::span<const bytes_view> changesets) {
+    if (!snapshot_in_.receiving()) return ingest_from(endpoint_, peer_, changesets);
+    auto taken = snapshot_in_.take_tail(endpoint_, changesets);
+    return taken ? result<ingest_report>{ingest_report{}} : taken.error();
   }
 
   /// Neither stored nor owed: the peer will begin again.
@@ -230,7 +280,8 @@ class exchange {
       if (auto kept = chains_.kept(endpoint_); !kept) return kept;
     const bool before = settled_;
     settled_ = live() && outgoing_.settled(endpoint_) && receipts_.settled() &&
-               !incoming_.assembling() && backlog_.empty() && !refetch_.busy();
+               !incoming_.assembling() && backlog_.empty() && !refetch_.busy() &&
+               !snapshot_out_.active() && !snapshot_in_.active();
     if (settled_ && !before) announced_ = false;
     if (settled_ && !first_settled_) first_settled_ = now;
     // While something is held back the states differ, and nothing is to be compared.
@@ -266,10 +317,13 @@ class exchange {
   incoming incoming_;
   backlog backlog_;
   outgoing<E> outgoing_;
+  snapshot_out<E> snapshot_out_;
+  snapshot_in<E> snapshot_in_;
   receipts<E> receipts_;
   refetch<E> refetch_;
   verifier<E> verifier_;
 
+  std::uint64_t rounds_ = 0;     ///< of the log's cursor that the snapshot's is in step with
   bool peer_selects_ = false;    ///< it may hold back what it named
   int refused_ = 0;              ///< batches with other bytes than we have
   bool said_caught_up_ = false;  ///< we have sent all that was there

@@ -14,6 +14,37 @@
 
 namespace joinery::sync {
 
+/// Puts pieces together again.
+class assembler {
+ public:
+  /// `what` it is, for errors, and how large it may be.
+  assembler(std::string_view what, std::uint64_t limit) : what_(what), limit_(limit) {}
+
+  /// Adds a piece; gives the whole once it is complete. Errors: protocol, too_large.
+  result<std::optional<bytes>> add(const part& p) {
+    if (p.total > limit_)
+      return error{errc::too_large,
+                   std::string{what_} + " of " + std::to_string(p.total) + " bytes", "",
+                   "the limit is " + std::to_string(limit_)};
+    if (buffer_.empty()) total_ = p.total;
+    if (p.offset != buffer_.size() || p.total != total_ || p.data.size() > total_ - buffer_.size())
+      return error{errc::protocol,
+                   "a piece of " + std::string{what_} + " that does not follow the one before",
+                   "offset " + std::to_string(p.offset), "the peer is at fault"};
+    buffer_.append(p.data);
+    if (buffer_.size() < total_) return std::optional<bytes>{};
+    return std::optional<bytes>{std::exchange(buffer_, {})};
+  }
+  void forget() { buffer_.clear(); }
+  [[nodiscard]] bool busy() const noexcept { return !buffer_.empty(); }
+
+ private:
+  std::string_view what_;
+  std::uint64_t limit_;
+  bytes buffer_;
+  std::uint64_t total_ = 0;
+};
+
 class incoming {
  public:
   explicit incoming(std::uint64_t window) : window_(window), granted_(window) {}
@@ -38,27 +69,21 @@ class incoming {
   }
 
   /// Adds a piece; gives the whole changeset once it is complete. Errors: protocol, too_large.
-  result<std::optional<bytes>> add(const part& p) {
-    if (p.total > codec::max_changeset)
-      return error{errc::too_large, "a changeset of " + std::to_string(p.total) + " bytes", "",
-                   "the limit is " + std::to_string(codec::max_changeset)};
-    if (buffer_.empty()) total_ = p.total;
-    if (p.offset != buffer_.size() || p.total != total_ || p.data.size() > total_ - buffer_.size())
-      return error{errc::protocol, "a piece of a changeset that does not follow the one before",
-                   "offset " + std::to_string(p.offset), "the peer is at fault"};
-    buffer_.append(p.data);
-    if (buffer_.size() < total_) return std::optional<bytes>{};
-    return std::optional<bytes>{std::exchange(buffer_, {})};
-  }
+  result<std::optional<bytes>> add(const part& p) { return changeset_.add(p); }
   /// The peer begins again.
-  void forget_pieces() { buffer_.clear(); }
-  [[nodiscard]] bool assembling() const noexcept { return !buffer_.empty(); }
+  void forget_pieces() {
+    changeset_.forget();
+    ++rounds_;
+  }
+  /// How often it did.
+  [[nodiscard]] std::uint64_t rounds() const noexcept { return rounds_; }
+  [[nodiscard]] bool assembling() const noexcept { return changeset_.busy(); }
 
  private:
   std::uint64_t window_;
   std::uint64_t granted_;
-  bytes buffer_;
-  std::uint64_t total_ = 0;
+  std::uint64_t rounds_ = 0;
+  assembler changeset_{"a changeset", codec::max_changeset};
 };
 
 }  // namespace joinery::sync

@@ -33,11 +33,14 @@ enum class message : std::uint8_t {
   bye = 11,
   ping = 12,
   inquiry = 17,  ///< fork_messages.hpp
+  snapshot_offer = 13,    ///< you lack what my log no longer has
+  snapshot_request = 14,  ///< from where on, in pieces
+  snapshot_chunk = 15,    ///< a chunk, in pieces
   refetch = 18,
   refetched = 19,
 };
 
-/// A piece of a changeset that is too large for one frame.
+/// A piece of something that may be too large for one frame: a changeset, a chunk of a snapshot.
 struct part {
   std::uint64_t total = 0;
   std::uint64_t offset = 0;

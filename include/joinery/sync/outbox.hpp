@@ -16,7 +16,8 @@ class outbox {
  public:
   /// Gives the bytes that the message takes on the wire.
   std::size_t put(message type, bytes_view payload) {
-    const bool data = type == message::changes || type == message::part || type == message::schema;
+    const bool data = type == message::changes || type == message::part ||
+                      type == message::schema || type == message::snapshot_chunk;
     ++messages_;
     return codec::append_frame(pending_, static_cast<std::uint8_t>(type), payload, data);
   }

@@ -2,7 +2,7 @@
 //
 // Purpose: a cursor over the endpoint's log. It skips what the peer is known to have (it said so,
 // sent it, or was sent it), packs the rest into frames under the peer's credit, and notes what
-// comes back acknowledged.
+// comes back acknowledged. A peer below the log's floor gets a snapshot first (snapshot_out.hpp).
 // Invariants: the log's order is kept. Nothing is copied ahead: a stalled peer costs a position,
 // not data.
 // Thread-safety: none; guarded by the session.
@@ -17,7 +17,8 @@ namespace joinery::sync {
 template <endpoint E>
 class outgoing {
  public:
-  /// The peer said hello and has `heads`. Errors: gap, when the log no longer has what it lacks.
+  /// The peer said hello and has `heads`. Errors: those of the endpoint, and gap, when the log no
+  /// longer has what the peer lacks and the endpoint serves no snapshots.
   result<> start(E& e, const hello& peer, const std::vector<history::head>& heads,
                  const session_options& options) {
     window_ = credit_ = peer.credit;
@@ -25,24 +26,32 @@ class outgoing {
     piece_ = static_cast<std::size_t>(std::min<std::uint64_t>(body, codec::max_frame_body)) - slack;
     for (const auto& h : heads) heard_[h.origin] = acked_[h.origin] = h.seq;
     selection_ = options.tables;
+    told_acknowledged(e, heads);
     return rewind(e);
   }
 
   /// Begins again, from what the peer is known to have. Errors: gap.
   result<> rewind(E& e) {
+    ++rounds_;
     has_ = heard_;
     awaited_.clear();
+    tail_.reset();
     offset_ = 0;
+    behind_ = false;
     at_ = e.log_end();
+    note_floor(e);
     for (const auto& ours : e.heads()) {
       const auto known = seq_of(has_, ours.origin);
       if (ours.seq <= known) continue;
       const auto position = e.log_position(ours.origin, known + 1);
       if (!position) return position.error();
-      if (!*position)
-        return error{errc::gap, "the peer lacks what this log no longer holds",
-                     text_of(ours.origin, known + 1), "sync it with a replica that still does"};
-      at_ = std::min(at_, **position);
+      if (*position) {
+        at_ = std::min(at_, **position);
+        continue;
+      }
+      // A snapshot is of all tables: it goes to nobody who is to have some only.
+      if (!bootstrapping<E> || selection_) return below_floor(text_of(ours.origin, known + 1));
+      behind_ = true;
     }
     if (selection_) {
       withholding_.emplace(*selection_);
@@ -50,6 +59,45 @@ class outgoing {
     }
     return {};
   }
+  /// Whether the peer needs a snapshot before the log can go on.
+  [[nodiscard]] bool behind() const noexcept { return behind_; }
+  /// How often it began.
+  [[nodiscard]] std::uint64_t rounds() const noexcept { return rounds_; }
+  /// Whether some branch is not for this peer.
+  [[nodiscard]] bool withholds() const noexcept { return !limits_.empty(); }
+
+  /// The peer has the records of a snapshot: from `position` on it gets the log's changesets above
+  /// `base`, whether it has them or not, until `tail_over`.
+  void tail(const std::vector<history::head>& base, std::uint64_t position) {
+    tail_ = seqs{};
+    for (const auto& h : base) (*tail_)[h.origin] = h.seq;
+    at_ = position;
+    offset_ = 0;
+  }
+  /// The snapshot is complete: what it holds the peer has, and is to acknowledge.
+  void tail_over(E& e) {
+    for (const auto& [origin, seq] : std::exchange(tail_, std::nullopt).value_or(seqs{})) {
+      auto& known = has_[origin];
+      known = std::max(known, seq);
+      if (seq > seq_of(acked_, origin)) awaited_[origin] = seq;
+    }
+    behind_ = false;
+    note_floor(e);
+  }
+  /// How much of `rest` bytes, which may be cut anywhere, fits into the next frame; 0 is to wait.
+  [[nodiscard]] std::size_t piece_of(std::size_t rest) const {
+    const auto room = room_for_body();
+    // The peer grants anew once half of its window is used: until then wait only if less than half
+    // of it is left.
+    const bool scarce = room < piece_ && room < rest && credit_ <= window_ / 2;
+    return scarce ? 0 : std::min(room, rest);
+  }
+  /// What a frame may hold, whatever the credit.
+  [[nodiscard]] std::size_t frame_bytes() const noexcept { return piece_; }
+  /// Whether a part of a changeset was sent, and its rest not yet.
+  [[nodiscard]] bool within_changeset() const noexcept { return offset_ > 0; }
+  /// A frame that costs credit was sent.
+  void spend(std::size_t wire) { credit_ -= wire; }
 
   /// The peer was heard to have a changeset. Errors: flooded.
   result<> learn(const replica_id& origin, std::uint64_t seq) {
@@ -85,20 +133,23 @@ class outgoing {
     more_ = false;
     const auto end = e.log_end();
     if (at_ >= end) return false;
+    if (auto kept = still_there(e); !kept) return kept.error();
     if constexpr (settling_endpoint<E>)
       if (auto noted = e.offer(); !noted) return noted.error();
     batch b;
     bool stopped = false;
-    const auto room = credit_ > slack ? std::min<std::uint64_t>(piece_, credit_ - slack) : 0;
+    const auto room = room_for_body();
     std::size_t visited = 0;
     const auto read = e.read_log(at_, [&](std::uint64_t position, const replica_id& origin,
                                           std::uint64_t seq, bytes_view changeset) {
       at_ = position;
-      if (offset_ == 0 && passes_over(position, origin, seq, changeset)) {
+      const bool over =
+          tail_ ? seq <= seq_of(*tail_, origin) : passes_over(position, origin, seq, changeset);
+      if (offset_ == 0 && over) {
         ++at_;
         stopped = more_ = ++visited == most_skipped;
       } else {
-        stopped = !add(b, static_cast<std::size_t>(room), origin, seq, changeset);
+        stopped = !add(b, room, origin, seq, changeset);
       }
       return !stopped;
     });
@@ -121,6 +172,7 @@ class outgoing {
                    "the peer is at fault"};
     received_ = m.received;
     held_ = m.held;
+    told_acknowledged(e, m.heads);
     for (const auto& h : m.heads) {
       if (auto same = chains.check(e, h); !same) return same;
       if (auto learnt = learn(h.origin, h.seq); !learnt) return learnt;
@@ -189,12 +241,10 @@ class outgoing {
       return true;
     }
     if (b.count > 0) return false;
-    // It does not fit even alone. The peer grants anew once half of its window is used: until then
-    // wait only if less than half of it is left.
+    // It does not fit even alone.
     const auto rest = changeset.substr(offset_);
-    const bool scarce = room < piece_ && room < rest.size() && credit_ <= window_ / 2;
-    if (scarce || room == 0) return false;
-    const auto chunk = rest.substr(0, room);
+    const auto chunk = rest.substr(0, piece_of(rest.size()));
+    if (chunk.empty()) return false;
     b.type = message::part;
     b.body = encode(part{changeset.size(), offset_, chunk});
     offset_ += chunk.size();
@@ -202,10 +252,46 @@ class outgoing {
     return false;
   }
 
+  [[nodiscard]] std::size_t room_for_body() const {
+    return credit_ > slack
+               ? static_cast<std::size_t>(std::min<std::uint64_t>(piece_, credit_ - slack))
+               : 0;
+  }
+
+  // The log is dropped from below, and what came with a joined snapshot never was in it. Whatever
+  // that concerns the peer must have by now, or this session cannot serve it any more.
+  result<> still_there(E& e) {
+    if constexpr (bootstrapping<E>) {
+      const auto& floor = e.log_floor();
+      if (tail_ || (joins_ == e.joins() && at_ > floor.position)) return {};
+      if (offset_ > 0 && at_ <= floor.position)
+        return below_floor("log position " + std::to_string(at_));
+      for (causal::replica_index r = 0; r < floor.version.size(); ++r) {
+        const auto& origin = e.replicas()[r];
+        if (floor.version.at(r) > seq_of(has_, origin))
+          return below_floor(text_of(origin, floor.version.at(r)));
+      }
+      joins_ = e.joins();
+      at_ = std::max(at_, floor.position + 1);
+    }
+    return {};
+  }
+  void note_floor(E& e) {
+    if constexpr (bootstrapping<E>) joins_ = e.joins();
+  }
+  static void told_acknowledged(E& e, const std::vector<history::head>& heads) {
+    if constexpr (requires { e.acknowledged(heads); }) e.acknowledged(heads);
+  }
+  static error below_floor(std::string what) {
+    return {errc::gap, "the peer lacks what this log no longer holds", std::move(what),
+            "connect again: a replica that serves snapshots sends one"};
+  }
+
   void done(const replica_id& origin, std::uint64_t seq) {
     offset_ = 0;
     ++at_;
     ++sent_;
+    if (tail_) (*tail_)[origin] = seq;
     has_[origin] = std::max(has_[origin], seq);
     if (seq > seq_of(acked_, origin)) awaited_[origin] = seq;
   }
@@ -226,6 +312,10 @@ class outgoing {
   std::uint64_t held_ = 0;
   std::optional<withholding> withholding_;
   bool more_ = false;
+  std::uint64_t rounds_ = 0;
+  bool behind_ = false;       ///< the peer lacks what the log has not got
+  std::optional<seqs> tail_;  ///< while the tail of a snapshot is sent: what of it is not to be
+  std::uint64_t joins_ = 0;   ///< of snapshots, at the endpoint, when the floor was last looked at
 };
 
 }  // namespace joinery::sync

@@ -23,6 +23,12 @@ class receipts {
   }
   /// One that was dropped: dealt with, and nothing is owed for it.
   void note_dropped() { ++received_; }
+  /// A head that came with a snapshot: it counts as no changeset.
+  void owe(const replica_id& origin, std::uint64_t seq) {
+    auto& owed = owed_[origin];
+    owed = std::max(owed, seq);
+    looked_at_ = 0;
+  }
   void note(const ingest_report& report) { held_ += report.held; }
 
   /// Acknowledges what can be. Errors: fork; those of the endpoint.

@@ -175,6 +175,7 @@ class session {
 
   void end() {
     state_ = session_state::finished;
+    exchange_.release();
     events_.push(event{event_kind::finished});
   }
 
@@ -185,6 +186,7 @@ class session {
 
   void fail(const error& e) {
     state_ = session_state::failed;
+    exchange_.release();
     failure_ = e;
     outbox_.clear();
     if (!by_peer_) outbox_.put(message::error, encode(e));

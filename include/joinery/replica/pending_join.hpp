@@ -1,0 +1,170 @@
+// pending_join: a snapshot that was joined, record by record from now on.
+//
+// Purpose: joining a peer's snapshot is one short transaction that moves version, floor and mark.
+// The records follow lazily: until a staged record is written into `records`, reading it joins
+// both.
+// Keys: `meta` has "join" → sealed varint position, both versions. `staged` has "r", fixed32 table
+// index, key → sealed varint number of the version it was read at, packed record.
+// Invariants: while a record is staged, its entry in `records` is as it was at the join.
+// Thread-safety: values; otherwise as the view or writer that is passed in.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "joinery/history/floor.hpp"
+#include "joinery/history/snapshot.hpp"
+#include "joinery/state/working_set.hpp"
+
+namespace joinery::detail {
+
+struct pending_join {
+  std::uint64_t position = 0;  ///< of the join; what the joined records stand for
+  causal::version own;         ///< what this replica had seen before
+  causal::version other;       ///< what the staged records have seen
+};
+
+/// Shared, since a reader keeps the one of its moment; null when there is none.
+using joined_snapshot = std::shared_ptr<const pending_join>;
+
+inline bytes write_join(const pending_join& join) {
+  bytes out;
+  byte_writer w{out};
+  w.varint(join.position);
+  history::write_version(w, join.own);
+  history::write_version(w, join.other);
+  return out;
+}
+inline result<pending_join> read_join(bytes_view content) {
+  byte_reader in{content};
+  pending_join join;
+  join.position = in.varint();
+  join.own = history::read_version(in);
+  join.other = history::read_version(in);
+  if (!in.finished())
+    return error{errc::malformed, "the mark of a joined snapshot is not readable",
+                 "meta entry join", "restore the store"};
+  return join;
+}
+
+/// Under the key that it has in `records`.
+inline bytes staged_key(bytes_view record_key) { return bytes{"r"} += record_key; }
+inline bytes staged_key(state::name_index table, bytes_view key) {
+  return staged_key(history::record_key(table, key));
+}
+
+struct staged_record {
+  std::uint64_t number = 0;  ///< of the version at which it was read
+  bytes_view packed;
+};
+inline result<staged_record> open_staged(bytes_view key, bytes_view value) {
+  auto content = history::open_sealed(history::area::staged, key, value);
+  if (!content) return content.error();
+  byte_reader in{*content};
+  staged_record r;
+  r.number = in.varint();
+  r.packed = in.rest();
+  return r;
+}
+
+/// A record as `records` and, while a join is pending, the staged one together say. `join` may be
+/// null.
+template <history::storage_view V>
+result<std::optional<state::stored_record>> read_record(V& view, const pending_join* join,
+                                                        state::name_index table, bytes_view key) {
+  std::optional<state::stored_record> found;
+  const auto full = history::record_key(table, key);
+  if (const auto value = view.get(history::area::records, full)) {
+    auto record = history::open_record(full, *value);
+    if (!record) return record.error();
+    found = state::stored_record{bytes{record->packed}, record->position};
+  }
+  if (join == nullptr) return found;
+  const auto other = staged_key(table, key);
+  const auto value = view.get(history::area::staged, other);
+  if (!value) return found;
+  auto staged = open_staged(other, *value);
+  if (!staged) return staged.error();
+  const bytes_view own = found ? bytes_view{found->packed} : bytes_view{};
+  return std::optional<state::stored_record>{
+      {state::join_record(own, join->own, staged->packed, join->other), join->position}};
+}
+
+/// Entries of `where` from `from` on, as far as they begin with `prefix` and within `limits`:
+/// `open(key, value)` gives each one's packed bytes and position, or an error. What `skip(key)`
+/// says is left out; `damaged(key)` is told of each that cannot be read, all of a batch at once.
+template <history::storage_view V, class Open, class Skip, class Damaged>
+result<state::stored_batch> read_batch(V& view, history::area where, const bytes& prefix,
+                                       const bytes& from, state::batch_limits limits, Open&& open,
+                                       Skip&& skip, Damaged&& damaged) {
+  state::stored_batch out;
+  result<> outcome;
+  std::size_t size = 0;
+  view.scan(where, from, [&](bytes_view full, bytes_view value) {
+    if (!full.starts_with(prefix)) return false;
+    out.more =
+        !out.records.empty() && (out.records.size() >= limits.records || size >= limits.size);
+    if (out.more) return false;
+    const auto key = full.substr(prefix.size());
+    if (skip(key)) return true;
+    result<state::stored_record> record = open(full, value);
+    if (!record) {
+      damaged(key);
+      outcome = record.error();
+      return true;
+    }
+    size += record->packed.size();
+    out.records.emplace_back(bytes{key}, std::move(*record));
+    return true;
+  });
+  if (!outcome) return outcome.error();
+  return out;
+}
+
+/// As `read_record`, for records of a table from `key` on, ascending; `skip` and `damaged` as for
+/// `read_batch`.
+template <history::storage_view V, class Skip, class Damaged>
+result<state::stored_batch> read_records(V& view, const pending_join* join, state::name_index table,
+                                         bytes_view key, state::batch_limits limits, Skip&& skip,
+                                         Damaged&& damaged) {
+  using stored = state::stored_record;
+  auto own = read_batch(
+      view, history::area::records, history::index_key(table), history::record_key(table, key),
+      limits,
+      [](bytes_view full, bytes_view value) -> result<stored> {
+        auto record = history::open_record(full, value);
+        if (!record) return record.error();
+        return stored{bytes{record->packed}, record->position};
+      },
+      skip, damaged);
+  if (!own || join == nullptr) return own;
+  auto other = read_batch(
+      view, history::area::staged, staged_key(table, {}), staged_key(table, key), limits,
+      [](bytes_view full, bytes_view value) -> result<stored> {
+        auto staged = open_staged(full, value);
+        if (!staged) return staged.error();
+        return stored{bytes{staged->packed}, 0};
+      },
+      skip, [](bytes_view) {});
+  if (!other) return other;
+
+  // Up to where both are known.
+  std::optional<bytes> end;
+  for (const auto* batch : {&*own, &*other})
+    if (batch->more && (!end || batch->records.back().first < *end))
+      end = batch->records.back().first;
+  std::map<bytes, stored> merged;
+  for (auto& [k, record] : own->records)
+    if (!end || k <= *end) merged.emplace(k, std::move(record));
+  for (auto& [k, record] : other->records) {
+    if (end && k > *end) break;
+    auto& mine = merged[k];
+    mine = {state::join_record(mine.packed, join->own, record.packed, join->other), join->position};
+  }
+  state::stored_batch out;
+  out.more = end.has_value();
+  for (auto& [k, record] : merged) out.records.emplace_back(k, std::move(record));
+  return out;
+}
+
+}  // namespace joinery::detail

@@ -1,0 +1,204 @@
+// The log's floor: what is dropped, what stays, and what never shows.
+#include <catch2/catch.hpp>
+
+#include "tests/replica/peer.hpp"
+
+using namespace replica_tests;
+
+namespace {
+
+// Small snapshots and a log of about `bytes`, so that every few writes something is dropped.
+void keep_little(peer& p, std::uint64_t log_bytes) {
+  p.options.retain_log_bytes = log_bytes;
+  p.options.snapshot_records = 3;
+  p.options.snapshot_log_bytes = 300;
+  p.options.cache_bytes = 2000;
+  p.reopen();
+}
+
+// What every log must be: a contiguous end, and every changeset above the floor.
+void check_log(peer& p) {
+  const auto& floor = p.e->log_floor();
+  std::map<replica_id, std::uint64_t> next;
+  std::uint64_t at = floor.first();
+  std::uint64_t size = 0;
+  std::vector<history::head> visited;
+  p.e->read_log(
+         0,
+         [&](std::uint64_t position, const replica_id& origin, std::uint64_t seq, bytes_view data) {
+           REQUIRE(position == at++);
+           visited.push_back({origin, seq, {}});
+           size += data.size();
+           return true;
+         })
+      .value();
+  for (std::size_t n = 0; n < visited.size(); ++n) {
+    const auto& [origin, seq, chain] = visited[n];
+    const auto below = floor.version.at(*p.e->replicas().find(origin));
+    if (seq <= below) continue;
+    auto& expected = next[origin];
+    if (expected == 0) expected = below + 1;
+    REQUIRE(seq == expected++);
+    REQUIRE(p.e->log_position(origin, seq).value() == floor.first() + n);
+  }
+  REQUIRE(at == p.e->log_end());
+  REQUIRE(p.e->status().log_bytes == size);
+  for (const auto& h : p.e->heads()) {
+    const auto r = *p.e->replicas().find(h.origin);
+    const auto below = floor.version.at(r);
+    if (next[h.origin] == 0) next[h.origin] = below + 1;
+    REQUIRE(next[h.origin] == h.seq + 1);
+    REQUIRE(p.e->chain_at(h.origin, h.seq).value() == h.chain);
+    if (below == 0) continue;
+    REQUIRE_FALSE(p.e->log_position(h.origin, below).value());
+    REQUIRE(p.e->chain_at(h.origin, below).value());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a replica that drops its log shows what one shows that keeps it, through crashes") {
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    CAPTURE(seed);
+    peer a{3 * seed + 1}, little{3 * seed + 2}, all{3 * seed + 3};
+    testing::prng dice{seed};
+    keep_little(little, 1500 + 200 * seed);
+    std::uint64_t sent = 0, told = 0;
+    for (int round = 0; round < 25; ++round) {
+      for (auto n = dice.below(12); n > 0; --n) {
+        auto& writer = dice.chance(60) ? a : little;
+        const auto key = "k" + std::to_string(dice.below(6));
+        if (dice.chance(20) && writer.get(key) != 0)
+          writer.erase(key).value();
+        else
+          writer.set(key, 1 + static_cast<int>(dice.below(90))).value();
+      }
+      const auto from_a = a.log(sent + 1);
+      little.take(from_a).value();
+      all.take(from_a).value();
+      sent = a.e->log_end() - 1;
+      // Nobody has acknowledged: what is its own is all there, up to twice the size.
+      const auto own = little.log(std::max(told + 1, little.e->log_floor().first()));
+      REQUIRE(own.size() ==
+              little.e->log_end() - std::max(told + 1, little.e->log_floor().first()));
+      all.take(own).value();
+      a.take(own).value();
+      sent = a.e->log_end() - 1;
+      told = little.e->log_end() - 1;
+      little.e->acknowledged(all.e->heads());
+      if (dice.chance(30)) little.crash();
+      if (dice.chance(30)) {
+        little.disk.fail_nth(dice.chance(50) ? memory_operation::erase : memory_operation::commit,
+                             1 + dice.below(6), errc::io, dice.chance(50));
+        static_cast<void>(little.set("faulty", static_cast<int>(dice.below(9))));
+        static_cast<void>(little.e->tend());
+        little.crash();
+        const auto rest = little.log(told + 1);
+        a.take(rest).value();
+        all.take(rest).value();
+        sent = a.e->log_end() - 1;
+        told = little.e->log_end() - 1;
+      }
+      little.e->checkpoint().value();
+      check_log(little);
+      REQUIRE(little.digest() == all.digest());
+      REQUIRE(little.e->status().log_bytes <= 2 * little.options.retain_log_bytes);
+    }
+    CHECK(little.e->log_floor().position > 20);
+    CHECK(little.e->status().changesets == all.e->status().changesets);
+  }
+}
+
+TEST_CASE("own changesets stay in the log until a peer has them, up to twice its size") {
+  peer a{1};
+  keep_little(a, 2000);
+  a.options.retain_log_bytes = 2000;
+  while (a.e->status().log_bytes < 3500) a.set("k", 1).value();
+  a.e->checkpoint().value();
+  CHECK(a.e->log_floor().position == 0);
+  while (a.e->log_floor().position == 0) a.set("k", 2).value();
+  CHECK(a.e->status().log_bytes >= 3500);
+  const auto half = a.e->log_floor().position + 3;
+  const history::head known{a.id(), half, {}};
+  a.e->acknowledged({&known, 1});
+  a.e->checkpoint().value();
+  CHECK(a.e->log_floor().position == half);
+  a.reopen();  // it is remembered
+  CHECK(a.e->log_floor().acknowledged == half);
+}
+
+TEST_CASE("what is too old is dropped, however small the log is") {
+  peer a{1};
+  a.options.retain_log_ms = 1000;
+  a.reopen();
+  for (int n = 0; n < 10; ++n) {
+    a.set("k", n).value();
+    a.time.now += 100;
+  }
+  const auto known = a.e->heads();
+  a.e->acknowledged(known);
+  a.e->checkpoint().value();
+  CHECK(a.e->log_floor().position == 0);
+  a.time.now += 600;
+  a.e->tend().value();
+  CHECK(a.e->log_floor().position == 6);
+  a.time.now += 10'000;
+  a.e->tend().value();
+  CHECK(a.e->log_floor().position == 10);
+  CHECK(a.e->status().log_bytes == 0);
+  const auto digest = a.digest();
+  a.reopen();
+  CHECK(a.digest() == digest);
+  a.set("k", 11).value();
+  CHECK(a.log(0).size() == 1);
+  check_log(a);
+}
+
+TEST_CASE("nothing goes that the snapshot has not got") {
+  peer a{1};
+  a.options.retain_log_bytes = 0;
+  a.reopen();
+  for (int n = 0; n < 10; ++n) a.set("k", n).value();
+  a.e->acknowledged(a.e->heads());
+  a.e->tend().value();
+  CHECK(a.e->log_floor().position == 0);
+  a.e->checkpoint().value();
+  CHECK(a.e->log_floor().position == 10);
+}
+
+TEST_CASE("chains stay comparable across the floor, at every 64th changeset and the last") {
+  peer a{1};
+  a.options.retain_log_bytes = 0;
+  a.reopen();
+  for (int n = 0; n < 150; ++n) a.set("k", n).value();
+  std::vector<crypto::digest> chains;
+  for (std::uint64_t seq = 1; seq <= 150; ++seq)
+    chains.push_back(*a.e->chain_at(a.id(), seq).value());
+  a.e->acknowledged(a.e->heads());
+  a.e->checkpoint().value();
+  REQUIRE(a.e->log_floor().position == 150);
+  for (std::uint64_t seq = 1; seq <= 150; ++seq) {
+    const auto chain = a.e->chain_at(a.id(), seq).value();
+    const bool anchor = seq % 64 == 0 || seq == 150;
+    CHECK(chain.has_value() == anchor);
+    if (chain) CHECK(*chain == chains[seq - 1]);
+  }
+}
+
+TEST_CASE("a log that does not begin where its floor says is refused") {
+  peer a{1};
+  a.options.retain_log_bytes = 500;
+  a.reopen();
+  for (int n = 0; n < 30; ++n) a.set("k", n).value();
+  a.e->acknowledged(a.e->heads());
+  a.e->checkpoint().value();
+  const auto first = a.e->log_floor().first();
+  a.e.reset();
+  a.disk
+      .write([&](auto& w) -> result<> {
+        w.erase(area::log, history::position_key(first));
+        return {};
+      })
+      .value();
+  CHECK(failed_with(a.open(), errc::gap));
+}

@@ -1,0 +1,187 @@
+// Snapshots for peers below the log's floor.
+#include <catch2/catch.hpp>
+
+#include "tests/sync/meeting.hpp"
+
+using namespace sync_tests;
+using replica_tests::area;
+using replica_tests::durability;
+using replica_tests::failed_with;
+using replica_tests::memory_operation;
+using sync::session_state;
+
+namespace {
+
+void scribble(peer& p, int edits, int keys = 10) {
+  for (int i = 0; i < edits; ++i) {
+    const auto key = "record " + std::to_string(p.dice.below(static_cast<std::uint64_t>(keys)));
+    const auto alive = crdt::read_cell(p.e->record("table", key).value()).alive();
+    if (alive && p.dice.below(5) == 0)
+      p.erase(key).value();
+    else
+      p.set(key, static_cast<int>(p.dice.below(1000)), p.dice.chance(50) ? "number" : "other")
+          .value();
+  }
+}
+
+std::size_t staged_entries(peer& p) {
+  std::size_t n = 0;
+  p.disk
+      .read([&](auto& view) -> result<> {
+        view.scan(area::staged, bytes_view{"\0", 1}, [&](bytes_view, bytes_view) {
+          ++n;
+          return true;
+        });
+        return {};
+      })
+      .value();
+  return n;
+}
+
+// What is left to do in the background, done.
+void settle(peer& p) {
+  for (int n = 0; n < 1000 && staged_entries(p) > 0; ++n) p.e->tend().value();
+  p.e->tend().value();
+  CHECK(staged_entries(p) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("a new peer is served a snapshot where the log begins too late, and serves others") {
+  peer a{1}, b{2}, c{3};
+  scribble(a, 60);
+  a.e->checkpoint().value();
+  forget_log(a);
+  REQUIRE(a.e->log_floor().position == 60);
+  scribble(a, 5);
+  engine_pair first{a, b, small_once()};
+  first.run();
+  INFO(first.outcome());
+  REQUIRE(first.a.state() == session_state::finished);
+  REQUIRE(first.b.state() == session_state::finished);
+  CHECK(b.digest() == a.digest());
+  CHECK(b.e->status().changesets == 65);
+
+  // Nothing more is sent the next time.
+  engine_pair again{a, b, small_once()};
+  again.run();
+  CHECK(again.a.state() == session_state::finished);
+  CHECK(again.a.sent() + again.b.sent() == 0);
+
+  // Before its records are joined, after a restart, and after.
+  const auto digest = a.digest();
+  b.crash();
+  CHECK(b.digest() == digest);
+  settle(b);
+  CHECK(b.digest() == digest);
+  b.reopen();
+  CHECK(b.digest() == digest);
+
+  scribble(b, 5);
+  engine_pair second{b, c, small_once()};
+  second.run();
+  INFO(second.outcome());
+  CHECK(second.b.state() == session_state::finished);
+  CHECK(c.digest() == b.digest());
+  engine_pair last{a, c, small_once()};
+  last.run();
+  CHECK(last.a.state() == session_state::finished);
+  CHECK(a.digest() == c.digest());
+}
+
+TEST_CASE("a peer that is far behind, with work of its own, joins a snapshot, and all is there") {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    CAPTURE(seed);
+    peer a{10 * seed + 1}, b{10 * seed + 2}, all{10 * seed + 3};
+    scribble(a, 20);
+    scribble(b, 10);
+    engine_pair{a, b, small_once()}.run();
+    scribble(b, 15);
+    scribble(a, 30);
+    all.take(a.log()).value();
+    all.take(b.log()).value();
+    forget_log(a);
+    if (seed % 2 == 0) b.e->checkpoint().value();
+    engine_pair m{a, b, small_once()};
+    m.run();
+    INFO(m.outcome());
+    REQUIRE(m.b.state() == session_state::finished);
+    CHECK(a.digest() == all.digest());
+    CHECK(b.digest() == all.digest());
+    CHECK(b.e->status().changesets == 75);
+    scribble(b, 5);
+    engine_pair n{a, b, small_once()};
+    n.run();
+    CHECK(n.a.state() == session_state::finished);
+    CHECK(n.a.received() == 5);
+    settle(b);
+    CHECK(b.digest() == a.digest());
+  }
+}
+
+TEST_CASE("two replicas, each below the floor of the other, serve each other") {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    CAPTURE(seed);
+    peer a{10 * seed + 1}, b{10 * seed + 2}, all{10 * seed + 3};
+    scribble(a, 40, 30);
+    scribble(b, 10 + 20 * static_cast<int>(seed), 30);
+    all.take(a.log()).value();
+    all.take(b.log()).value();
+    forget_log(a);
+    forget_log(b);
+    engine_pair m{a, b, small_once()};
+    m.run();
+    INFO(m.outcome());
+    REQUIRE(m.a.state() == session_state::finished);
+    CHECK(a.digest() == all.digest());
+    CHECK(b.digest() == all.digest());
+    scribble(a, 5);
+    engine_pair n{a, b, small_once()};
+    n.run();
+    CHECK(n.a.sent() == 5);
+    CHECK(b.digest() == a.digest());
+  }
+}
+
+TEST_CASE("a transfer that is cut after any byte goes on from there, also at another server") {
+  std::uint64_t whole = 0;
+  std::size_t most_kept = 0;
+  for (std::uint64_t cut = 0; cut == 0 || cut <= whole; cut += 97) {
+    CAPTURE(cut);
+    peer a{1}, other{2}, b{3};
+    scribble(a, 200, 80);
+    other.take(a.log()).value();
+    scribble(b, 3);
+    forget_log(a);
+    forget_log(other);
+    const auto before = b.digest();
+    transport::pipe_options p;
+    p.chunk = 50;
+    if (cut > 0) p.cut_after = cut;
+    engine_pair first{a, b, small_once(), p};
+    first.run();
+    if (cut == 0) {
+      whole = first.wire.carried();
+      INFO(first.outcome());
+      REQUIRE(first.b.state() == session_state::finished);
+      continue;
+    }
+    if (b.e->joins() == 0) CHECK(b.digest() == before);
+    if (cut % 2 == 0) b.crash();
+    const auto kept = b.e->joins() == 0 ? staged_entries(b) : 0;
+    most_kept = std::max(most_kept, kept);
+    scribble(a, 2);
+    auto& next = cut % 3 == 0 ? a : other;
+    engine_pair second{next, b, small_once(), {}};
+    second.run();
+    INFO(second.outcome());
+    REQUIRE(second.b.state() == session_state::finished);
+    if (kept > 20) CHECK(second.wire.carried() < whole);  // it did not begin anew
+    engine_pair third{a, b, small_once()};
+    third.run();
+    REQUIRE(third.b.state() == session_state::finished);
+    REQUIRE(a.digest() == b.digest());
+  }
+  CHECK(whole > 3000);
+  CHECK(most_kept > 50);
+}
