@@ -83,6 +83,7 @@ TEST_CASE("a device that fills up while a snapshot comes in costs only the sessi
   const auto before = b.digest();
   b.disk.fail_nth(memory_operation::put, 9, errc::full);
   run_to_end(w.a, b);
+  CHECK(b.e->status().blocked);
   CHECK(b.digest() == before);
   b.disk.clear_faults();
   CHECK(run_to_end(w.a, b) == "finished / finished");
@@ -216,7 +217,8 @@ TEST_CASE("one snapshot at a time: another session waits, and is told to connect
   engine_pair first{w.a, b, o, slow};
   first.a.wake(0);
   first.b.wake(0);
-  for (int n = 0; n < 40; ++n) first.wire.step(0);
+  // Until that is receiving one.
+  while (b.e->request_snapshot(std::make_shared<int>()).value()) REQUIRE(first.wire.step(0));
   engine_pair second{other, b, o};
   second.run();
   CHECK(second.b.state() == session_state::streaming);

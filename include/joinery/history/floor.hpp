@@ -23,6 +23,7 @@ struct log_floor {
   std::uint64_t position = 0;        ///< entries up to it were dropped
   std::uint64_t dropped_bytes = 0;   ///< of changesets, ever
   causal::version version;           ///< the log lacks nothing above it
+  causal::version changed;           ///< the same, of changesets that may have changed something
   std::vector<std::uint64_t> joins;  ///< positions above `position` without an entry
   std::uint64_t acknowledged = 0;    ///< the last own changeset that some peer is known to have
 
@@ -44,6 +45,7 @@ inline bytes write_floor(const log_floor& floor) {
   w.varint(floor.position);
   w.varint(floor.dropped_bytes);
   write_version(w, floor.version);
+  write_version(w, floor.changed);
   w.varint(floor.joins.size());
   for (const auto join : floor.joins) w.varint(join);
   w.varint(floor.acknowledged);
@@ -55,6 +57,7 @@ inline result<log_floor> read_floor(bytes_view content) {
   floor.position = in.varint();
   floor.dropped_bytes = in.varint();
   floor.version = read_version(in);
+  floor.changed = read_version(in);
   for (auto n = in.varint_up_to(in.left()); n > 0 && in.ok(); --n)
     floor.joins.push_back(in.varint());
   floor.acknowledged = in.varint();
@@ -64,16 +67,19 @@ inline result<log_floor> read_floor(bytes_view content) {
   return floor;
 }
 
-/// Takes the oldest entry, the changeset `at`, out of the log. Its dot entry stays as the anchor of
-/// its origin; the anchor before it goes, unless its turn is to stay for good.
+/// Takes the oldest entry, the changeset `at`, which `changes` something, out of the log. Its dot
+/// entry stays as the anchor of its origin; the anchor before it goes, unless its turn is to stay
+/// for good.
 template <storage_writer W>
-void drop_changeset(W& from, log_floor& floor, dot at, std::uint64_t position, std::size_t size) {
+void drop_changeset(W& from, log_floor& floor, dot at, std::uint64_t position, std::size_t size,
+                    bool changes) {
   from.erase(area::log, position_key(position));
   if (at.seq > 1 && (at.seq - 1) % anchor_every != 0)
     from.erase(area::dots, dot_key({at.replica, at.seq - 1}));
   floor.position = position;
   floor.dropped_bytes += size;
   floor.version.raise(at);
+  if (changes) floor.changed.raise(at);
   std::erase_if(floor.joins, [&](auto join) { return join <= position; });
 }
 

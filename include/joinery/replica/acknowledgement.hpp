@@ -21,6 +21,10 @@ class acknowledgement {
   void heard(const codec::changeset& c, std::uint64_t now_ms) {
     if (!c.ops.empty() && !since_ms_) since_ms_ = std::min(causal::hlc_ms(c.time), now_ms);
   }
+  /// A snapshot was joined: there may have been changes in it.
+  void joined(std::uint64_t now_ms) noexcept {
+    if (!since_ms_) since_ms_ = now_ms;
+  }
   /// This replica wrote: that says all.
   void said() noexcept { since_ms_.reset(); }
 

@@ -102,8 +102,9 @@ class bootstrap {
   result<std::optional<std::vector<history::head>>> take_chunk(bytes_view chunk) {
     using heads = std::vector<history::head>;
     auto& e = self();
-    if (auto bad = e.unwritable()) return *bad;
+    if (auto may = writable(); !may) return may.error();
     auto kind = staging_.take(e.storage_, e.state_, e.options_, e.latest_ms(), chunk);
+    e.gate_.tried(kind ? result<>{} : kind.error(), chunk.size(), e.now_ms());
     if (!kind) return failed(kind.error());
     if (*kind != chunk_kind::end) return std::optional<heads>{};
     auto joined = join();
@@ -117,8 +118,11 @@ class bootstrap {
   /// admissions yet that stand in the records before them.
   result<> take_tail(std::span<const bytes_view> changesets) {
     auto& e = self();
-    if (auto bad = e.unwritable()) return *bad;
+    if (auto may = writable(); !may) return may;
     auto done = staging_.take_tail(e.storage_, e.state_, e.options_, e.latest_ms(), changesets);
+    std::size_t size = 0;
+    for (const auto data : changesets) size += data.size();
+    e.gate_.tried(done, size, e.now_ms());
     return done ? done : failed(done.error());
   }
 
@@ -157,14 +161,16 @@ class bootstrap {
     const auto& joins = e.retention_.floor().joins;
     e.state_.joined_at = joins.empty() ? 0 : joins.back();
     e.state_.joining = pending_ != nullptr;
-    return staging_.load(e.storage_);
+    auto loaded = staging_.load(e.storage_);
+    if (loaded || e.read_only_ || loaded.error().code != errc::checksum) return loaded;
+    return drop_staged();
   }
 
   /// Drops a few of the oldest log entries, when it is time. True when there are more.
   result<bool> trim_log() {
     auto& e = self();
-    return e.retention_.step(e.storage_, e.state_, e.snapshots_.position(),
-                             e.upkeep_.read_up_to(), e.now_ms(), e.options_);
+    return e.retention_.step(e.storage_, e.state_, e.snapshots_.position(), e.upkeep_.read_up_to(),
+                             e.now_ms(), e.options_);
   }
 
   /// A little of what is left to do after a join, or after a snapshot was given up.
@@ -177,21 +183,33 @@ class bootstrap {
     return {};
   }
 
+  // What was staged is of no use: the next transfer begins anew.
+  result<> drop_staged() {
+    leftovers_ = true;
+    receiving_.reset();
+    return staging_.drop(self().storage_);
+  }
+
   joined_snapshot pending_;  // whose records are not all written yet; null when there is none
 
  private:
   Engine& self() noexcept { return static_cast<Engine&>(*this); }
   const Engine& self() const noexcept { return static_cast<const Engine&>(*this); }
 
-  // What a peer got wrong is dropped; what the storage failed at may be tried again.
+  result<> writable() {
+    auto& e = self();
+    if (auto bad = e.unwritable()) return *bad;
+    return e.gate_.admit(e.now_ms(), e.options_.full_retry_ms);
+  }
+
+  // What a peer got wrong, or is damaged, is dropped; what the storage failed at may be tried
+  // again.
   error failed(error e) {
-    const bool by_peer = e.code == errc::malformed || e.code == errc::unsupported ||
-                         e.code == errc::fork || e.code == errc::clock_drift ||
-                         e.code == errc::too_large;
-    if (!by_peer) return e;
-    leftovers_ = true;
-    receiving_.reset();
-    if (auto dropped = staging_.drop(self().storage_); !dropped) return dropped.error();
+    const bool spoilt = e.code == errc::malformed || e.code == errc::unsupported ||
+                        e.code == errc::fork || e.code == errc::clock_drift ||
+                        e.code == errc::too_large || e.code == errc::checksum;
+    if (!spoilt) return e;
+    if (auto dropped = drop_staged(); !dropped) return dropped.error();
     return e;
   }
 
@@ -213,7 +231,7 @@ class bootstrap {
       e.all_is_durable();
     else if (auto done = e.flush(); !done)
       return done.error();
-    e.upkeep_.took_snapshot();
+    e.upkeep_.took_snapshot(e.now_ms());
     static_cast<void>(e.schema_may_have_changed());  // what fails now is seen at the next opening
     e.notify_reset();
     if (auto released = e.take({}, false); !released) return released.error();
@@ -249,6 +267,7 @@ class bootstrap {
       mark.time = std::max(mark.time, o.known.time);
       advanced.push_back({o.index, o.known.seq});
       floor.version.raise(advanced.back());
+      floor.changed.raise(advanced.back());
     }
     const auto known = e.held_.known([&](const held_changesets::name& n) {
       const auto r = state.replicas.find(n.first);
@@ -273,7 +292,7 @@ class bootstrap {
     state.clock.observe(mark.time);
     state.last_position = join.position;
     ++state.joins;
-    state.records.shrink(0);  // they are as they were before
+    state.records.begin_anew();
     staging_ = {};
     pending_ = std::make_shared<const pending_join>(std::move(join));
     join_cursor_.clear();

@@ -56,8 +56,8 @@ class clean_up {
     return storage.read([&](auto& view) -> result<> {
       result<> outcome;
       const auto pass_hole = [&](std::uint64_t last) {
-        for (causal::replica_index r = 0; r < floor.version.size(); ++r)
-          if (const causal::dot at{r, floor.version.at(r)}; at.seq > 0 && !stable.covers(at))
+        for (causal::replica_index r = 0; r < floor.changed.size(); ++r)
+          if (const causal::dot at{r, floor.changed.at(r)}; at.seq > 0 && !stable.covers(at))
             return wait(at, state, members), false;
         at_.stable = at_.erased = last;
         return true;

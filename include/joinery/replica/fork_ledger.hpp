@@ -3,7 +3,8 @@
 // Purpose: what a replica knows of origins whose history parts: where, both changesets, and what in
 // its own log depends on its own branch, so that this is not sent to peers that have the other.
 // Keys: `evidence` has replica id → varint seq, 32 bytes hash of our changeset, 32 of theirs, block
-// our changeset, block theirs; a changeset that is too large to be kept is empty.
+// our changeset, block theirs; a changeset that is too large to be kept, or no longer in the log,
+// is empty.
 // Invariants: one fork for each origin, at most `most_forks` of them, with at most `most_bytes` of
 // changesets; it never goes away.
 // Thread-safety: none; guarded by its owner.
@@ -56,7 +57,7 @@ class fork_ledger {
 
   /// Keeps `theirs`, which stands under the dot (`origin`, `seq`), where the log has another. True
   /// when it is news. Empty bytes stand for a changeset that is too large. Errors: malformed (it is
-  /// no changeset of that dot, or the one that the log has), not_found (the log has none there).
+  /// no changeset of that dot, or the one that the log has), not_found (none was ever there).
   template <history::storage S>
   result<bool> note(S& storage, const replica_state& state, const replica_id& origin,
                     std::uint64_t seq, bytes_view theirs) {
@@ -65,11 +66,11 @@ class fork_ledger {
     auto ours = index ? logged(storage, {*index, seq}) : result<bytes>{bytes{}};
     if (!ours) return ours.error();
     const auto where = "changeset " + std::to_string(seq) + " of replica " + origin.hex();
-    if (ours->empty())
+    if (!index || state.seen.at(*index) < seq)
       return error{errc::not_found, "a fork at a changeset that is not here", where, ""};
     const bool fits = theirs.empty() || (codec::decode_changeset(theirs).has_value() &&
                                          codec::peek_dot(theirs) == std::pair{origin, seq});
-    if (!fits || theirs == *ours)
+    if (!fits || (theirs == *ours && !ours->empty()))
       return error{errc::malformed, "evidence of a fork that proves none", where,
                    "the peer is at fault"};
     const fork_report fork{origin, seq, hash(*ours), hash(theirs)};

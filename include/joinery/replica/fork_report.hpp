@@ -2,7 +2,8 @@
 //
 // Purpose: what a program shows its operator; the changesets themselves are in the store.
 // Invariants: `ours` and `theirs` are BLAKE2b-256 of two changesets under the dot (origin, seq);
-// `theirs` is the hash of nothing when the other one was too large to be fetched.
+// `theirs` is the hash of nothing when the other one was too large to be fetched, `ours` when the
+// log no longer has it.
 // Thread-safety: values.
 #pragma once
 

@@ -139,6 +139,8 @@ class mending {
       record_damaged(key);
     } else if (where == history::area::staged && self().state_.joining && key[0] == 'r') {
       record_damaged(key.substr(1));
+    } else if (where == history::area::staged) {
+      static_cast<void>(self().storage_.read_only() ? result<>{} : self().drop_staged());
     } else {
       repairs_.ledger().note(damage::quarantine_key(where, key), self().now_ms());
     }

@@ -145,7 +145,7 @@ result<state::stored_batch> read_records(V& view, const pending_join* join, stat
         if (!staged) return staged.error();
         return stored{bytes{staged->packed}, 0};
       },
-      skip, [](bytes_view) {});
+      skip, damaged);
   if (!other) return other;
 
   // Up to where both are known.

@@ -30,8 +30,7 @@ class reader_image {
 
   reader_image(pinned image, std::shared_ptr<const state::overlay> newer,
                std::shared_ptr<const directory> indexes, causal::version seen,
-               std::uint64_t position, std::uint64_t made_ms, damage known,
-               joined_snapshot join)
+               std::uint64_t position, std::uint64_t made_ms, damage known, joined_snapshot join)
       : image_(std::move(image)),
         newer_(std::move(newer)),
         indexes_(std::move(indexes)),

@@ -42,8 +42,8 @@ inline void apply_to(record_bases& records, const replica_state& state, causal::
   }
 }
 
-/// Reads the log's changesets, in order and in batches: `each(parsed) -> result<>`. Those from before
-/// a snapshot was joined do not lead to what is there now.
+/// Reads the log's changesets, in order and in batches: `each(parsed) -> result<>`. Those from
+/// before a snapshot was joined do not lead to what is there now.
 template <history::storage S, class F>
 result<> for_each_logged(S& storage, const replica_state& state, F&& each) {
   constexpr std::size_t batch_size = 256;

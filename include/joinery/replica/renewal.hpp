@@ -60,7 +60,7 @@ inline std::vector<codec::seen_increase> whole_version(const replica_state& stat
 }
 
 /// Reads the changesets after the fork. Errors: gap, when the log no longer reaches back to them
-/// or, since records must be worked out anew, to its beginning.
+/// or, since records must be worked out anew, to the beginning of all that is there.
 template <history::storage S>
 result<> read_suffix(S& storage, const replica_state& state, renewal& r) {
   const auto last = state.seen.at(r.old_index);
@@ -69,7 +69,7 @@ result<> read_suffix(S& storage, const replica_state& state, renewal& r) {
     r.entries.clear();
     bool whole = false;
     auto first = history::scan_log(view, 1, [&](std::uint64_t at, bytes_view) {
-      whole = at == 1;
+      whole = at == 1 && state.joined_at == 0;
       return false;
     });
     if (!first) return first;

@@ -58,7 +58,8 @@ class retention {
       next.reset();
       std::vector<entry> going;
       if (auto found = choose(writer, state, r, going, next); !found) return found;
-      for (const auto& e : going) drop_changeset(writer, after, e.at, e.position, e.size);
+      for (const auto& e : going)
+        drop_changeset(writer, after, e.at, e.position, e.size, e.changes);
       if (!going.empty())
         history::put_sealed(writer, history::area::meta, "floor", history::write_floor(after));
       return {};
@@ -81,6 +82,7 @@ class retention {
     causal::dot at;
     causal::hlc time = 0;
     std::size_t size = 0;
+    bool changes = true;
   };
   struct rules {
     const replica_options& limits;
@@ -132,6 +134,8 @@ class retention {
       after.dropped_bytes += e->size;
       bytes_going += e->size;
       going.push_back(*e);
+      if (const auto whole = codec::decode_changeset(data))
+        going.back().changes = !whole->ops.empty();
       next.reset();
       return true;
     });
@@ -161,8 +165,8 @@ class retention {
     const auto limit = r.limits.retain_log_bytes;
     const auto size = size_of(state, after);
     if (e.position > r.last || (size <= limit - limit / 16 && !too_old(e, r, 0))) return false;
-    const bool needed = e.position > r.read ||
-                        (e.at.replica == r.self && e.at.seq > after.acknowledged);
+    const bool needed =
+        e.position > r.read || (e.at.replica == r.self && e.at.seq > after.acknowledged);
     return !needed || size / 2 > limit;
   }
 

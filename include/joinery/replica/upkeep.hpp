@@ -43,7 +43,10 @@ class upkeep {
     unsettled_ = true;
   }
   /// The records were changed otherwise: joined with a snapshot.
-  void took_snapshot() { stale_ = unsettled_ = true; }
+  void took_snapshot(std::uint64_t now_ms) {
+    stale_ = unsettled_ = true;
+    answers_.joined(now_ms);
+  }
 
   /// Brings the membership up to date with the records.
   template <state::cold_records C>
@@ -204,6 +207,7 @@ class upkeep {
         if (!place) return place.error();
         if (*place) after = (*place)->position;
       }
+      if (state.joined_at > after) answers_.joined(causal::hlc_ms(state.clock.highest()));
       result<> outcome;
       auto scanned = history::scan_log(view, after + 1, [&](std::uint64_t, bytes_view data) {
         auto c = codec::decode_changeset(data);

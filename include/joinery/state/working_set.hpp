@@ -197,6 +197,12 @@ class working_set {
       slots_.erase(slots_.find(record_name_view{*s.name_}));
     }
   }
+  /// Forgets everything: what is stored is about to mean something else. Precondition: nothing is
+  /// dirty.
+  void begin_anew() {
+    shrink(0);
+    ++changes_;
+  }
   /// About how many bytes the records in memory take.
   [[nodiscard]] std::size_t memory() const noexcept { return memory_; }
   [[nodiscard]] std::size_t size() const noexcept { return slots_.size(); }

@@ -32,7 +32,7 @@ enum class message : std::uint8_t {
   error = 10,
   bye = 11,
   ping = 12,
-  inquiry = 17,  ///< fork_messages.hpp
+  inquiry = 17,           ///< fork_messages.hpp
   snapshot_offer = 13,    ///< you lack what my log no longer has
   snapshot_request = 14,  ///< from where on, in pieces
   snapshot_chunk = 15,    ///< a chunk, in pieces

@@ -66,8 +66,9 @@ class snapshot_out<E> {
   /// Puts one frame. False when there is nothing to send now. Errors: those of the endpoint.
   result<bool> send(E& e, outgoing<E>& log, outbox& out) {
     if (log.withholds())
-      return error{errc::gap, "the peer lacks what this log no longer holds, and has another branch",
-                   "", "a snapshot would mix the two: sync it with a replica that has its branch"};
+      return error{errc::gap,
+                   "the peer lacks what this log no longer holds, and has another branch", "",
+                   "a snapshot would mix the two: sync it with a replica that has its branch"};
     if (step_ == step::offer) {
       out.put(message::snapshot_offer);
       step_ = step::offered;
