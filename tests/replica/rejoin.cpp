@@ -307,3 +307,23 @@ TEST_CASE("a register that is made again keeps the rank of its write") {
   });
   CHECK(again == old);
 }
+
+TEST_CASE("local tables come along, once") {
+  return_of_one r{[](tx_type&) {}, [](device&) {}, [](device&) {}};
+  codec::changeset_writer draft;
+  draft.add("drafts", "one",
+            {crdt::cell_action::update, 1, "text", crdt::kind::lww, crdt::lww<int>::set(7)});
+  r.gone.engine().commit({}, draft).value();
+  CHECK(r.run().local == 1);
+  auto& local = r.back.engine().local();
+  const auto there = local.record("drafts", "one").value();
+  const crdt::lww<int, bytes_view> text{state::field_state(
+      crdt::read_cell(there).value, {*local.names().find("text"), crdt::kind::lww})};
+  CHECK(text.get(local.replicas()) == 7);
+  draft.clear();
+  draft.add("drafts", "one", {crdt::cell_action::erase, 1, {}, {}, {}});
+  r.back.engine().commit({}, draft).value();
+  CHECK(r.run().local == 0);
+  CHECK(local.record("drafts", "one").value().empty());
+  r.spread();
+}

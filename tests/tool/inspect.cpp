@@ -171,3 +171,32 @@ TEST_CASE("a store that no replica can be opened from still has its entries coun
   CHECK(has(out.str(), "damaged: 0x7370616365\n"));
   CHECK(has(out.str(), "log  2 entries"));
 }
+
+namespace {
+
+struct draft {
+  BOOST_HANA_DEFINE_STRUCT(draft, (lww<string>, text), (lww<int>, pages));
+};
+using drafting = tables<table<"drafts", draft, local_only>, table<"posts", post>>;
+
+}  // namespace
+
+TEST_CASE("local tables are shown, and that they are local") {
+  device<drafting> d{1};
+  d.write([](auto& tx) {
+     tx.template create<draft>("one").text = "not yet";
+     tx.template create<draft>("two").pages = 2;
+     tx.template create<post>("p").text = "hello";
+   }).value();
+  auto e = store::open(d.disk.share(), {.time = &d.time, .random = &d.dice}).value();
+  const auto all = shown(e);
+  CHECK(has(all, "local tables\n \"drafts\"  2 records, local\n  \"pages\" lww <int>"));
+  CHECK(has(all, " \"posts\"  1 records, 0 deleted"));
+  const auto table = shown(e, {.table = "drafts"});
+  CHECK(has(table, "local\n{\"key\":\"one\""));
+  CHECK(has(table, "not yet"));
+  CHECK_FALSE(has(shown(e, {.table = "posts"}), "local"));
+  CHECK(has(shown(e, {.table = "drafts", .key = "two"}), "local\n{\"key\":\"two\""));
+  damage(d.disk, history::area::local, "two");
+  CHECK(has(shown(e, {.table = "drafts", .key = "two"}), "damaged"));
+}

@@ -4,7 +4,8 @@
 // replayed, and what the replica knew at that position; it is written last, so a snapshot may take
 // many small transactions.
 // Keys: `records` has fixed32 table index, key → sealed varint position, packed record. `meta` has
-// "snapshot" → the sealed mark.
+// "snapshot" → the sealed mark. `local` has its records in the same form, and stands for no
+// position.
 // Invariants: every record's effects up to the mark's position are in `records`; a record may be
 // newer than the mark.
 // Thread-safety: as the view or writer that is passed in.
@@ -52,20 +53,21 @@ inline bytes record_key(std::uint32_t table, bytes_view key) {
 
 template <storage_writer W>
 void put_record(W& to, std::uint32_t table, bytes_view key, std::uint64_t position,
-                bytes_view packed) {
+                bytes_view packed, area where = area::records) {
   bytes content;
   byte_writer w{content};
   w.varint(position);
   w.raw(packed);
-  put_sealed(to, area::records, record_key(table, key), content);
+  put_sealed(to, where, record_key(table, key), content);
 }
 
 struct record_content {
   std::uint64_t position = 0;
   bytes_view packed;
 };
-inline result<record_content> open_record(bytes_view key, bytes_view value) {
-  auto content = open_sealed(area::records, key, value);
+inline result<record_content> open_record(bytes_view key, bytes_view value,
+                                          area where = area::records) {
+  auto content = open_sealed(where, key, value);
   if (!content) return content.error();
   byte_reader in{*content};
   record_content r;

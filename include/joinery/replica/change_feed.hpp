@@ -28,9 +28,12 @@ struct watch_filter {
   std::string table;           ///< empty: every table
   bytes from;                  ///< keys from here on
   std::optional<bytes> below;  ///< and below this; no bound when absent
+  bool local = false;          ///< of tables that never leave the device, or of those of the space
 
-  [[nodiscard]] bool covers(std::string_view of_table, bytes_view key) const noexcept {
-    return (table.empty() || table == of_table) && key >= from && (!below || key < *below);
+  [[nodiscard]] bool covers(std::string_view of_table, bytes_view key,
+                            bool of_local) const noexcept {
+    return local == of_local && (table.empty() || table == of_table) && key >= from &&
+           (!below || key < *below);
   }
 };
 
@@ -62,16 +65,17 @@ class change_feed {
 
   // --- While a changeset is folded: an observer (state/change.hpp) ---
 
-  [[nodiscard]] bool wants(std::string_view table, bytes_view key) const noexcept {
+  [[nodiscard]] bool wants(std::string_view table, bytes_view key,
+                           bool local = false) const noexcept {
     for (const auto& w : watchers_)
-      if (!w->ended && w->filter.covers(table, key)) return true;
+      if (!w->ended && w->filter.covers(table, key, local)) return true;
     return false;
   }
   void changed(std::string_view table, bytes_view key, shared_bytes before,
-               const shared_bytes& after) {
+               const shared_bytes& after, bool local = false) {
     const auto kind = state::visible_change(before, after);
     if (!kind) return;
-    gathered_.push_back({std::string{table}, bytes{key}, std::move(before), after, *kind});
+    gathered_.push_back({std::string{table}, bytes{key}, std::move(before), after, *kind, local});
   }
   /// Ends the changeset's batch.
   void finish(const change_origin& from) {
@@ -110,7 +114,7 @@ class change_feed {
 
  private:
   static void hand(const watcher& w, const state::change_batch& batch) {
-    const auto covered = [&](const auto& r) { return w.filter.covers(r.table, r.key); };
+    const auto covered = [&](const auto& r) { return w.filter.covers(r.table, r.key, r.local); };
     const auto& all = batch.records;
     if (std::all_of(all.begin(), all.end(), covered)) return w.call(batch);
     state::change_batch part{batch.from, {}};

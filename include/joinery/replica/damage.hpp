@@ -2,7 +2,8 @@
 //
 // Purpose: a damaged snapshot record moves into `area::quarantine` and counts as missing until it
 // was rebuilt; a damaged entry of the log stays in its place, with a mark in quarantine, until a
-// peer has given the same bytes again. The list is what the status shows.
+// peer has given the same bytes again. A record of a local table moves too, and is gone: nobody
+// else has it. The list is what the status shows.
 // Keys: `quarantine` has u8 area, the entry's key → sealed fixed64 moment, the bytes as they were.
 // Invariants: what is missing is never shown as absent: reading it is errc::quarantined. The marks
 // survive; what they name is known from their keys alone, so that a mark may be damaged as well.
@@ -56,6 +57,9 @@ class damage {
 
   // --- Everything ---
 
+  /// What was lost under this mark has been written anew, or is not wanted any more.
+  void given_up(const bytes& mark) { entries_.erase(mark); }
+
   /// Something was mended as soon as it was found.
   void mended() noexcept { ++repaired_; }
 
@@ -97,6 +101,7 @@ class damage {
     w.fixed64(now_ms);
     w.raw(value.value_or(bytes_view{}));
     history::put_sealed(to, history::area::quarantine, quarantine_key(where, key), content);
+    if (where == history::area::local) to.erase(where, key);
     if (where != history::area::records) return;
     to.erase(where, key);
     to.erase(history::area::staged, staged_key(key));  // half of it is of no use

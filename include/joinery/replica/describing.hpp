@@ -64,8 +64,8 @@ class describing {
     return schema_.completed(self().options_.descriptor, changes, self().state_.names, reader());
   }
   void tell_schema(replica_status& s) const {
-    s.schema_conflicts = schema_.conflicts();
-    s.migration_due = schema_.migration_due();
+    s.schema_conflicts = conflicts_;
+    s.migration_due = schema_.migration_due() || self().local_migration_due();
     s.last_migration_error = schema_.last_migration_error;
   }
   /// For the end of an opening. Errors: schema_conflict, and those of reading.
@@ -78,8 +78,7 @@ class describing {
     });
     if (!marked) return marked;
     if (auto done = compare_schemas(); !done && done.error().code != errc::quarantined) return done;
-    if (!schema_.conflicts().empty() && !self().options_.accept_schema_conflicts)
-      return schema_.conflicts().front();
+    if (!conflicts_.empty() && !self().options_.accept_schema_conflicts) return conflicts_.front();
     return {};
   }
   /// After changesets of peers. What cannot be read now is compared at the next opening.
@@ -91,13 +90,21 @@ class describing {
 
  private:
   Engine& self() noexcept { return static_cast<Engine&>(*this); }
+  const Engine& self() const noexcept { return static_cast<const Engine&>(*this); }
   auto reader() {
     return [this](std::string_view table) { return self().record(schema_table, table); };
   }
   result<> compare_schemas() {
-    return schema_.compare(self().options_.descriptor, self().state_.names, self().state_.replicas,
-                           reader());
+    auto done = schema_.compare(self().options_.descriptor, self().state_.names,
+                                self().state_.replicas, reader());
+    if (!done) return done;
+    auto found = schema_.conflicts();
+    done = self().compare_local(found);
+    conflicts_ = std::move(found);
+    return done;
   }
+
+  std::vector<error> conflicts_;
 };
 
 }  // namespace joinery::detail

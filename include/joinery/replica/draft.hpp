@@ -47,6 +47,7 @@ class draft final : public schema::record_access {
     alive_ = cell.alive();
   }
 
+  [[nodiscard]] bool is_from(const draft_source& s) const noexcept { return &from_ == &s; }
   [[nodiscard]] bool alive() const noexcept { return alive_; }
   [[nodiscard]] std::string_view table() const noexcept { return table_; }
   [[nodiscard]] bytes_view key() const noexcept { return key_; }

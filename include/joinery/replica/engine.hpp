@@ -17,6 +17,7 @@
 #include "joinery/replica/describing.hpp"
 #include "joinery/replica/identity.hpp"
 #include "joinery/replica/intake.hpp"
+#include "joinery/replica/local_side.hpp"
 #include "joinery/replica/membership_methods.hpp"
 #include "joinery/replica/mending.hpp"
 #include "joinery/replica/observing.hpp"
@@ -37,12 +38,15 @@ class engine : public detail::mending<engine<Storage>>,
                public detail::describing<engine<Storage>>,
                public detail::membership_methods<engine<Storage>>,
                public detail::observing<engine<Storage>>,
-               public detail::bootstrap<engine<Storage>> {
+               public detail::bootstrap<engine<Storage>>,
+               public detail::local_side<engine<Storage>> {
   friend detail::mending<engine>;
   friend detail::describing<engine>;
   friend detail::membership_methods<engine>;
   friend detail::observing<engine>;
   friend detail::bootstrap<engine>;
+  friend detail::local_side<engine>;
+  friend detail::local_schema<engine>;
   using mending = detail::mending<engine>;
   using describing = detail::describing<engine>;
   using describing::schema_;
@@ -51,6 +55,11 @@ class engine : public detail::mending<engine<Storage>>,
   using mending::repairs_;
 
  public:
+  using describing::described_tables;
+  using describing::note_migrated;
+  using detail::observing<engine>::scan_index;
+  using local_side = detail::local_side<engine>;
+
   /// Opens the replica in `storage`, or makes one there. Errors: wrong_space, unsupported (another
   /// format), schema_conflict (the space knows a field otherwise), checksum or malformed (damage),
   /// not_found (read-only and empty), and the storage's.
@@ -62,16 +71,16 @@ class engine : public detail::mending<engine<Storage>>,
 
   // --- Writing ---
 
-  /// Commits a transaction's operations as one changeset; nothing when there are none. The
-  /// changeset is durable when this returns, or, with `durability::interval`, after the next
-  /// `flush`.
-  result<std::optional<causal::dot>> commit(const codec::changeset_writer& changes) {
-    if (changes.empty()) return std::optional<causal::dot>{};
-    if (auto may = upkeep_.may_write(state_, options_); !may) return may.error();
-    const auto described = this->with_descriptors(changes);
-    if (!described) return described.error();
-    return append(*described ? **described : changes);
+  /// Commits a transaction's operations as one changeset; nothing when there are none. Those on
+  /// `local` tables are stored with it, or alone. All is durable when this returns, or, with
+  /// `durability::interval`, after the next `flush`.
+  result<std::optional<causal::dot>> commit(const codec::changeset_writer& changes,
+                                            const codec::changeset_writer& local = {}) {
+    return this->with_local(
+        local, [&] { return changes.empty() ? this->write_local() : commit_shared(changes); });
   }
+  /// The tables that never leave the device: another set of the same methods.
+  [[nodiscard]] local_side& local() noexcept { return *this; }
 
   /// Integrates changesets from a peer: all of the batch, or on an error none. Duplicates are
   /// dropped; what comes too early is held. Errors: malformed, unsupported, fork, flooded, and the
@@ -101,7 +110,8 @@ class engine : public detail::mending<engine<Storage>>,
     if (auto done = this->bootstrap_step(); !done) return done;
     if (auto done = this->tend_members(); !done) return done;
     static_cast<void>(this->trim_log());
-    if (durable_position_ < state_.last_position && sync_is_due()) return flush();
+    const bool unsynced = durable_position_ < state_.last_position || this->local_unsynced();
+    if (unsynced && sync_is_due()) return flush();
     return {};
   }
 
@@ -109,8 +119,9 @@ class engine : public detail::mending<engine<Storage>>,
   result<> flush() {
     if (storage_.read_only() || repairs_.stopped_at()) return {};
     last_sync_ms_ = now_ms();
-    if (durable_position_ == state_.last_position) return {};
+    if (durable_position_ == state_.last_position && !this->local_unsynced()) return {};
     if (auto done = storage_.sync(); !done) return done;
+    this->local_synced();
     all_is_durable();
     return {};
   }
@@ -261,6 +272,7 @@ class engine : public detail::mending<engine<Storage>>,
 
   engine(Storage storage, replica_options options)
       : describing(options.descriptor),
+        local_side(options.local_descriptor),
         storage_(std::move(storage)),
         options_(std::move(options)) {}
 
@@ -279,6 +291,12 @@ class engine : public detail::mending<engine<Storage>>,
   }
   [[nodiscard]] causal::hlc next_stamp() { return state_.clock.next(now_ms()); }
 
+  result<std::optional<causal::dot>> commit_shared(const codec::changeset_writer& changes) {
+    if (auto may = upkeep_.may_write(state_, options_); !may) return may.error();
+    const auto described = this->with_descriptors(changes);
+    if (!described) return described.error();
+    return append(*described ? **described : changes);
+  }
   result<std::optional<causal::dot>> append(const codec::changeset_writer& changes) {
     const auto own = state_.index_of(state_.self);
     const causal::dot at{own, state_.seen.at(own) + 1};
@@ -357,6 +375,7 @@ class engine : public detail::mending<engine<Storage>>,
       for (const auto& name : batch.to_drop)
         writer.erase(history::area::held, detail::held_changesets::storage_key(name));
       if (own) this->note_commit(writer, batch.accepted.back()->at.seq);
+      if (own) this->put_local(writer);
       return {};
     });
     gate_.tried(stored, batch.size(), now_ms());
@@ -370,6 +389,7 @@ class engine : public detail::mending<engine<Storage>>,
     for (const auto& a : batch.accepted) {
       held_.erase({a->parsed.origin, a->parsed.seq});
       state_.fold(a->at, a->parsed, a->place.chain, a->place.position, this->feed());
+      if (own) this->tell_local();
       this->feed().finish({a->parsed.origin, a->parsed.seq, a->parsed.time, own, false});
       snapshots_.logged(a->data.size());
       state_.logged_bytes += a->data.size();
@@ -417,6 +437,7 @@ class engine : public detail::mending<engine<Storage>>,
         return done;
     }
     if (auto done = this->load_identity(); !done) return done;
+    if (auto done = this->load_local(); !done) return done;
     if (auto done = this->load_bootstrap(); !done) return done;
     if (auto done = state_.indexes.open(storage_, options_.indexes, state_.vocabulary()); !done)
       return done;

@@ -158,9 +158,9 @@ result<entry_batch> all_entries(Engine& engine, const secondary_index& index, co
   return all;
 }
 
-template <class Engine, history::storage S>
-result<entry_batch> entries_behind(Engine& engine, S& storage, replica_state& state,
-                                   secondary_index& index, const index_query& q,
+template <class Engine, history::storage S, class State>
+result<entry_batch> entries_behind(Engine& engine, S& storage, State& state, secondary_index& index,
+                                   const index_query& q,
                                    const std::optional<state::index_entry>& position) {
   state.refresh_indexes();
   if (index.complete && !state.joining) {  // what is staged is listed once it is written
@@ -172,10 +172,10 @@ result<entry_batch> entries_behind(Engine& engine, S& storage, replica_state& st
   return all_entries(engine, index, q, position, state.vocabulary());
 }
 
-/// Walks the living records that an index lists, with their records checked. For the engine.
-template <class Engine, history::storage S, class F>
-result<> scan_index(Engine& engine, S& storage, replica_state& state, const index_query& q,
-                    F&& each) {
+/// Walks the living records that an index lists, with their records checked. For the engine, and
+/// for its tables that stay on the device: `State` has the indexes and their vocabulary.
+template <class Engine, history::storage S, class State, class F>
+result<> scan_index(Engine& engine, S& storage, State& state, const index_query& q, F&& each) {
   auto* index = state.indexes.find(q.table, q.field, q.type);
   if (index == nullptr)
     return error{errc::invalid_argument, "there is no such index", q.table + "." + q.field,

@@ -6,7 +6,8 @@
 // Invariants: entries are written in the transaction that writes their record, so the stored index
 // always says what the stored records say, also after a crash. Building and dropping go in bounded
 // transactions and resume where they stopped.
-// Stored: area `indexes` (state/index_key.hpp), each entry sealed; `meta` has "indexes": sealed
+// Stored: area `indexes` (state/index_key.hpp), each entry sealed; `meta` has "indexes" (of
+// tables that stay on the device: "local indexes", with ids from 2^31 on): sealed
 // (varint id, u8 complete, block table, block field, varint shape, block built-up-to key)*.
 // Thread-safety: none; guarded by its owner.
 #pragma once
@@ -36,8 +37,20 @@ struct secondary_index {
   }
 };
 
+/// Which records an index set is of, under which name its list is stored, and its first id: two
+/// sets share `area::indexes`.
+struct index_place {
+  history::area records = history::area::records;
+  std::string_view list = "indexes";
+  std::uint32_t first_id = 1;
+};
+inline constexpr index_place local_index_place{history::area::local, "local indexes", 0x80000000};
+
 class index_set {
  public:
+  index_set() = default;
+  explicit index_set(const index_place& place) : place_(place) {}
+
   static constexpr std::size_t step_entries = 1024;
 
   [[nodiscard]] bool empty() const noexcept { return indexes_.empty(); }
@@ -69,7 +82,7 @@ class index_set {
       const auto same = [&](const auto& i) { return i.what == d; };
       if (std::any_of(listed.begin(), listed.end(), same)) continue;
       known = false;
-      std::uint32_t id = 1;
+      std::uint32_t id = place_.first_id;
       for (const auto& i : listed) id = std::max(id, i.id + 1);
       listed.push_back({id, d, false, {}, {}});
     }
@@ -136,13 +149,13 @@ class index_set {
 
  private:
   template <class View>
-  static bytes stored_bytes(View& view, state::name_index table, bytes_view key) {
+  bytes stored_bytes(View& view, state::name_index table, bytes_view key) const {
     const auto full = history::record_key(table, key);
-    const auto value = view.get(history::area::records, full);
+    const auto value = view.get(place_.records, full);
     if (!value) return {};
     // What a damaged record was listed under is not known; its entries stay, and readers see that
     // the record does not bear them out.
-    const auto record = history::open_record(full, *value);
+    const auto record = history::open_record(full, *value, place_.records);
     return record ? bytes{record->packed} : bytes{};
   }
   template <class W>
@@ -152,9 +165,9 @@ class index_set {
   }
 
   template <class View>
-  static result<std::vector<secondary_index>> read_list(View& view) {
+  result<std::vector<secondary_index>> read_list(View& view) const {
     std::vector<secondary_index> out;
-    auto content = history::get_sealed(view, history::area::meta, "indexes");
+    auto content = history::get_sealed(view, history::area::meta, place_.list);
     if (!content) return content.error();
     byte_reader in{content->value_or(bytes_view{})};
     while (!in.at_end()) {
@@ -168,8 +181,8 @@ class index_set {
       if (in.ok()) out.push_back(std::move(i));
     }
     if (!in.ok())
-      return error{errc::malformed, "the list of indexes is not readable", "meta entry indexes",
-                   "restore the store from a backup"};
+      return error{errc::malformed, "the list of indexes is not readable",
+                   "meta entry " + std::string{place_.list}, "restore the store from a backup"};
     return out;
   }
   // `disowned`: an index that is to belong to no field.
@@ -188,7 +201,7 @@ class index_set {
         w.block(i.built);
       }
     }
-    history::put_sealed(to, history::area::meta, "indexes", content);
+    history::put_sealed(to, history::area::meta, place_.list, content);
   }
 
   template <history::storage S>
@@ -243,15 +256,17 @@ class index_set {
     return {};
   }
   template <class View>
-  static std::vector<std::pair<bytes, std::vector<bytes>>> records_after(
-      View& view, state::name_index table, const bytes& after, const secondary_index& index,
-      record_vocabulary v) {
+  std::vector<std::pair<bytes, std::vector<bytes>>> records_after(View& view,
+                                                                  state::name_index table,
+                                                                  const bytes& after,
+                                                                  const secondary_index& index,
+                                                                  record_vocabulary v) const {
     std::vector<std::pair<bytes, std::vector<bytes>>> out;
     const auto prefix = history::index_key(table);
     const auto from = after.empty() ? prefix : prefix + after + '\0';
-    view.scan(history::area::records, from, [&](bytes_view full, bytes_view value) {
+    view.scan(place_.records, from, [&](bytes_view full, bytes_view value) {
       if (!full.starts_with(prefix) || out.size() == step_entries) return false;
-      const auto record = history::open_record(full, value);
+      const auto record = history::open_record(full, value, place_.records);
       out.emplace_back(full.substr(prefix.size()),
                        index.values(record ? record->packed : bytes_view{}, v));
       return true;
@@ -259,6 +274,7 @@ class index_set {
     return out;
   }
 
+  index_place place_;
   std::vector<secondary_index> indexes_;
   std::vector<secondary_index> dropped_;
   std::optional<error> last_error_;

@@ -141,6 +141,8 @@ class mending {
       record_damaged(key.substr(1));
     } else if (where == history::area::staged) {
       static_cast<void>(self().storage_.read_only() ? result<>{} : self().drop_staged());
+    } else if (where == history::area::local && history::index_of(key) != 0) {
+      self().found_local_damaged(key);
     } else {
       repairs_.ledger().note(damage::quarantine_key(where, key), self().now_ms());
     }

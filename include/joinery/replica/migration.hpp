@@ -167,13 +167,20 @@ result<migration_report> run_migrations(Engine& engine, const tables<Tables...>*
   migration_report report;
   result<> outcome;
   const auto run = [&]<class Table>(const Table*) {
-    if constexpr (Table::template has_option<schema::migration_option>)
-      if (outcome) outcome = table_migrator<Table, Engine>{engine, report}.run();
+    if constexpr (Table::template has_option<schema::migration_option>) {
+      if (!outcome) return;
+      if constexpr (Table::is_local)
+        outcome = table_migrator<Table, typename Engine::local_side>{engine.local(), report}.run();
+      else
+        outcome = table_migrator<Table, Engine>{engine, report}.run();
+    }
   };
   (run(static_cast<const Tables*>(nullptr)), ...);
   if (!outcome) return outcome.error();
-  if (report.failed == 0)
+  if (report.failed == 0) {
     if (auto noted = engine.note_migrated(); !noted) return noted.error();
+    if (auto noted = engine.local().note_migrated(); !noted) return noted.error();
+  }
   return report;
 }
 

@@ -32,6 +32,10 @@ struct replica_options {
   bool renew = true;
   /// The indexes that are kept here. Filled in by `replica`.
   std::vector<schema::index_descriptor> indexes{};
+  /// The program's tables that never leave the device, and the indexes on them. Filled in by
+  /// `replica`.
+  schema::descriptor local_descriptor{};
+  std::vector<schema::index_descriptor> local_indexes{};
 
   clock* time = nullptr;            ///< the system's when null
   random_source* random = nullptr;  ///< the system's when null

@@ -8,7 +8,7 @@
 // Thread-safety: any number of threads may use one reader, its copies and its rows.
 #pragma once
 
-#include "joinery/replica/reader_image.hpp"
+#include "joinery/replica/local_reader.hpp"
 #include "joinery/replica/row.hpp"
 
 namespace joinery {
@@ -23,7 +23,7 @@ class reader {
   /// The living record under `key`; an empty row when there is none. Rows may outlive the reader.
   template <class Record>
   [[nodiscard]] row<Record> find(std::string_view key) const {
-    auto packed = image_->record(Schema::template find<Record>::name, key).value();
+    auto packed = part<Record>().record(Schema::template find<Record>::name, key).value();
     if (!crdt::read_cell(packed).alive()) return {};
     return make_row<Record>(key, std::move(packed));
   }
@@ -32,13 +32,13 @@ class reader {
   /// which may return false to stop.
   template <class Record, class F>
   void for_each(F&& each, std::string_view from = {}) const {
-    image_
-        ->for_each(Schema::template find<Record>::name, from,
-                   [&](bytes_view key, const shared_bytes& packed) {
-                     if (!crdt::read_cell(packed).alive()) return true;
-                     const auto r = make_row<Record>(key, packed);
-                     return detail::call_with_row(each, key, *r);
-                   })
+    part<Record>()
+        .for_each(Schema::template find<Record>::name, from,
+                  [&](bytes_view key, const shared_bytes& packed) {
+                    if (!crdt::read_cell(packed).alive()) return true;
+                    const auto r = make_row<Record>(key, packed);
+                    return detail::call_with_row(each, key, *r);
+                  })
         .value();
   }
 
@@ -58,9 +58,17 @@ class reader {
   [[nodiscard]] std::uint64_t log_size() const noexcept { return image_->position(); }
 
  private:
+  // Where the record's table is.
+  template <class Record>
+  decltype(auto) part() const {
+    if constexpr (Schema::template find<Record>::is_local)
+      return detail::local_reader<image_type>{*image_};
+    else
+      return (*image_);
+  }
   template <class Record>
   row<Record> make_row(bytes_view key, shared_bytes packed) const {
-    const auto& indexes = image_->indexes();
+    const auto& indexes = part<Record>().indexes();
     return row<Record>{std::make_unique<detail::row_access>(
         Schema::template find<Record>::name, bytes{key}, std::move(packed), indexes->names,
         indexes->replicas, indexes)};

@@ -11,17 +11,12 @@
 #include <mutex>
 
 #include "joinery/replica/cold_reader.hpp"
+#include "joinery/replica/local_tables.hpp"
 #include "joinery/state/canonical.hpp"
 #include "joinery/state/conflicts.hpp"
 #include "joinery/state/overlay.hpp"
 
 namespace joinery::detail {
-
-/// What the indexes in records stand for.
-struct directory {
-  state::name_table names;
-  causal::roster replicas;
-};
 
 template <history::storage S>
 class reader_image {
@@ -30,7 +25,8 @@ class reader_image {
 
   reader_image(pinned image, std::shared_ptr<const state::overlay> newer,
                std::shared_ptr<const directory> indexes, causal::version seen,
-               std::uint64_t position, std::uint64_t made_ms, damage known, joined_snapshot join)
+               std::uint64_t position, std::uint64_t made_ms, damage known, joined_snapshot join,
+               local_view local = {})
       : image_(std::move(image)),
         newer_(std::move(newer)),
         indexes_(std::move(indexes)),
@@ -38,12 +34,15 @@ class reader_image {
         position_(position),
         made_ms_(made_ms),
         known_(std::move(known)),
-        join_(std::move(join)) {}
+        join_(std::move(join)),
+        local_(std::move(local)) {}
   reader_image(const reader_image&) = delete;
   reader_image& operator=(const reader_image&) = delete;
 
   [[nodiscard]] const causal::version& seen() const noexcept { return seen_; }
   [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
+  /// For local_reader.hpp.
+  [[nodiscard]] const local_view& local() const noexcept { return local_; }
   [[nodiscard]] std::uint64_t made_ms() const noexcept { return made_ms_; }
   [[nodiscard]] const std::shared_ptr<const directory>& indexes() const noexcept {
     return indexes_;
@@ -133,6 +132,7 @@ class reader_image {
   std::uint64_t made_ms_;
   damage known_;  // in the image; what reads meet is noted under the lock, and concerns nobody
   joined_snapshot join_;  // whose records were not all in `records` at that moment
+  local_view local_;
 };
 
 }  // namespace joinery::detail

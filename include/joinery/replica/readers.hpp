@@ -43,7 +43,8 @@ class readers {
     if (!looked) return looked.error();
     const std::lock_guard lock(mutex_);
     auto out = std::make_shared<image>(std::move(*pinned), newer(state), indexes(state), state.seen,
-                                       state.last_position, now_ms, std::move(known), join);
+                                       state.last_position, now_ms, std::move(known), join,
+                                       state.local.view());
     std::erase_if(live_, [](const auto& i) { return i.expired(); });
     live_.push_back(out);
     return out;

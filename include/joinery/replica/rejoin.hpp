@@ -22,6 +22,7 @@ struct rejoin_report {
   std::size_t superseded = 0;  ///< that others' changes had made void
   std::size_t recreated = 0;   ///< records that others had deleted, and that came back whole
   std::size_t left_dead = 0;   ///< records that were deleted for both, or for good
+  std::size_t local = 0;       ///< records of local tables that came along
 };
 
 namespace detail {
@@ -227,7 +228,12 @@ class rejoining {
 template <history::storage A, history::storage B>
 result<rejoin_report> rejoin(engine<A>& old_store, engine<B>& new_store,
                              std::size_t part_bytes = 1u << 20) {
-  return detail::rejoining<engine<A>, engine<B>>{old_store, new_store, part_bytes}.run();
+  auto done = detail::rejoining<engine<A>, engine<B>>{old_store, new_store, part_bytes}.run();
+  if (!done) return done;
+  auto moved = new_store.local().adopt(old_store.local(), old_store.self());
+  if (!moved) return moved.error();
+  done->local = *moved;
+  return done;
 }
 
 }  // namespace joinery

@@ -31,6 +31,8 @@ class replica {
     options.descriptor = Schema::describe();
     const bool migrates = options.migrate_at_open;
     options.indexes = Schema::indexes();
+    options.local_descriptor = Schema::describe(true);
+    options.local_indexes = Schema::indexes(true);
     auto e = engine_type::open(std::move(storage), std::move(options));
     if (!e) return e.error();
     replica opened{std::make_unique<engine_type>(std::move(*e))};
@@ -39,23 +41,24 @@ class replica {
     return opened;
   }
 
-  /// Runs `body(transaction&)` and commits what it did as one changeset: all of it, or nothing. A
-  /// `failure` thrown in the body comes back as its error, any other exception passes through;
-  /// either way nothing stays behind. Gives the changeset's dot, or nothing when nothing was
-  /// changed.
+  /// Runs `body(transaction&)` and commits what it did: all of it, or nothing. What it did to
+  /// tables that are not `local_only` becomes one changeset; gives its dot, or nothing when there
+  /// is none. A `failure` thrown in the body comes back as its error, any other exception passes
+  /// through; either way nothing stays behind.
   template <class F>
   result<std::optional<causal::dot>> write(F&& body) {
     transaction tx{*engine_};
-    const auto before = engine_->log_size();
+    const auto before = engine_->log_size() + engine_->local_commits();
     try {
       body(tx);
     } catch (const failure& f) {
       return f.error();
     }
-    if (engine_->log_size() != before)
+    if (engine_->log_size() + engine_->local_commits() != before)
       return error{errc::invalid_argument, "the replica changed during a transaction", "",
                    "do not sync or write from inside replica::write"};
-    return engine_->commit(tx.take_changes());
+    const auto changes = tx.take_changes();
+    return engine_->commit(changes.shared, changes.local);
   }
 
   /// Fills the fields that the schema migrates from former ones (schema/migration.hpp), in
@@ -73,9 +76,10 @@ class replica {
   /// on read errors.
   template <class Record>
   [[nodiscard]] row<Record> find(std::string_view key) {
-    const auto packed = engine_->record(Schema::template find<Record>::name, key).value();
+    auto& from = part<Record>(*engine_);
+    const auto packed = from.record(Schema::template find<Record>::name, key).value();
     if (!crdt::read_cell(packed).alive()) return {};
-    return make_row<Record>(*engine_, key, packed);
+    return make_row<Record>(from, key, packed);
   }
 
   /// Walks the living records of a table in key order, from `from` on: `each(key, const Record&)`,
@@ -84,20 +88,21 @@ class replica {
   /// errors.
   template <class Record, class F>
   void for_each(F&& each, std::string_view from = {}) {
-    engine_
-        ->for_each(Schema::template find<Record>::name, from,
-                   [&](bytes_view key, const shared_bytes& packed) {
-                     if (!crdt::read_cell(packed).alive()) return true;
-                     const auto r = make_row<Record>(*engine_, key, packed);
-                     return detail::call_with_row(each, key, *r);
-                   })
+    auto& side = part<Record>(*engine_);
+    side.for_each(Schema::template find<Record>::name, from,
+                  [&](bytes_view key, const shared_bytes& packed) {
+                    if (!crdt::read_cell(packed).alive()) return true;
+                    const auto r = make_row<Record>(side, key, packed);
+                    return detail::call_with_row(each, key, *r);
+                  })
         .value();
   }
 
   /// Asks for records by an indexed field, in its order: see query.hpp.
   template <class Record>
-  [[nodiscard]] table_query<Schema, engine_type, Record> query() {
-    return table_query<Schema, engine_type, Record>{*engine_};
+  [[nodiscard]] auto query() {
+    auto& from = part<Record>(*engine_);
+    return table_query<Schema, std::remove_reference_t<decltype(from)>, Record>{from};
   }
 
   /// Calls `each(const change_batch<Record>&)` after every changeset, written here or received,
@@ -117,10 +122,11 @@ class replica {
   subscription watch(key_range range, F&& each) {
     const auto name = Schema::template find<Record>::name;
     return engine_->watch(
-        {std::string{name}, std::move(range.from), std::move(range.below)},
+        {std::string{name}, std::move(range.from), std::move(range.below),
+         Schema::template find<Record>::is_local},
         [engine = engine_.get(), each = std::forward<F>(each)](const state::change_batch& b) {
           each(detail::typed_batch<Record>(b, [&](bytes_view key, const shared_bytes& packed) {
-            return make_row<Record>(*engine, key, packed);
+            return make_row<Record>(part<Record>(*engine), key, packed);
           }));
         });
   }
@@ -162,11 +168,19 @@ class replica {
  private:
   explicit replica(std::unique_ptr<engine_type> e) : engine_(std::move(e)) {}
 
+  // Where the record's table is.
   template <class Record>
-  static row<Record> make_row(const engine_type& engine, bytes_view key, shared_bytes packed) {
+  static auto& part(engine_type& engine) {
+    if constexpr (Schema::template find<Record>::is_local)
+      return engine.local();
+    else
+      return engine;
+  }
+  template <class Record, class Part>
+  static row<Record> make_row(const Part& from, bytes_view key, shared_bytes packed) {
     return row<Record>{std::make_unique<detail::row_access>(Schema::template find<Record>::name,
                                                             bytes{key}, std::move(packed),
-                                                            engine.names(), engine.replicas())};
+                                                            from.names(), from.replicas())};
   }
 
   std::unique_ptr<engine_type> engine_;

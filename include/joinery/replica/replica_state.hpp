@@ -11,7 +11,7 @@
 #include "joinery/codec/changeset.hpp"
 #include "joinery/history/head.hpp"
 #include "joinery/history/origins.hpp"
-#include "joinery/replica/index_set.hpp"
+#include "joinery/replica/local_tables.hpp"
 #include "joinery/state/change.hpp"
 #include "joinery/state/working_set.hpp"
 
@@ -34,6 +34,7 @@ struct replica_state {
   causal::hybrid_clock clock;
   state::working_set records;
   index_set indexes;
+  local_tables local;
   std::uint64_t last_position = 0;
   std::uint64_t logged_bytes = 0;  ///< of all changesets that were ever put into the log
   std::uint64_t joins = 0;         ///< snapshots joined since it was opened
@@ -97,6 +98,7 @@ struct replica_state {
   void fold(causal::dot at, const codec::changeset& c, const crypto::digest& chain,
             std::uint64_t position, Observer&& watching = {}) {
     const std::lock_guard lock(publication);
+    local.publish(true);
     auto& origin = origins[at.replica];
     advance(origin, at, c, chain);
     seen.raise(at);

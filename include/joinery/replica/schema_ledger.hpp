@@ -83,6 +83,8 @@ class schema_ledger {
                          [&](bytes_view name) { return formers_.contains(std::string{name}); });
     });
   }
+  /// Whether an own change undoes it: only a mark of another program.
+  [[nodiscard]] bool own_undoes_mark() const noexcept { return mark_there_ && !done_; }
   void mark_undone() noexcept { mark_there_ = done_ = false; }
 
   std::optional<error> last_migration_error;

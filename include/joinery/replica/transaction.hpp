@@ -1,4 +1,4 @@
-// transaction: typed writes that become one changeset.
+// transaction: typed writes that become one changeset, and changes of local tables.
 //
 // Purpose: hands out the user's structs, bound to drafts of packed records. `replica::write`
 // commits it when the body returns, and drops it when the body throws.
@@ -14,11 +14,41 @@
 
 namespace joinery {
 
+namespace detail {
+
+/// What drafts of local tables need.
+template <class Engine>
+class local_source final : public draft_source {
+ public:
+  explicit local_source(Engine& engine) : engine_(engine), time_(engine.next_own_stamp().second) {}
+
+  bytes_view committed(std::string_view table, bytes_view key) override {
+    if (table != table_ || key != key_) {  // a draft asks for its record again and again
+      packed_ = engine_.local().record(table, key).value();
+      table_ = table;
+      key_ = key;
+    }
+    return packed_;
+  }
+  const state::name_table& names() const override { return engine_.local().names(); }
+  const causal::roster& replicas() const override { return engine_.local().replicas(); }
+  causal::stamp stamp() const override { return engine_.local().stamp(time_); }
+
+ private:
+  Engine& engine_;
+  causal::hlc time_;
+  std::string_view table_;
+  bytes key_;
+  shared_bytes packed_;
+};
+
+}  // namespace detail
+
 template <class Schema, class Engine>
 class transaction final : private detail::draft_source {
  public:
   explicit transaction(Engine& engine)
-      : engine_(engine), stamp_(engine.next_own_stamp()), context_(engine.seen()) {
+      : engine_(engine), stamp_(engine.next_own_stamp()), context_(engine.seen()), local_(engine) {
     context_.raise(stamp_.first);
   }
   transaction(const transaction&) = delete;
@@ -59,17 +89,30 @@ class transaction final : private detail::draft_source {
     return draft_of<Record>(key).erase();
   }
 
+  struct changes {
+    codec::changeset_writer shared;
+    codec::changeset_writer local;
+  };
   /// All operations so far, moved out. For `replica::write`.
-  codec::changeset_writer take_changes() {
-    codec::changeset_writer out;
+  changes take_changes() {
+    changes out;
     for (auto& d : drafts_)
-      for (auto& op : d.ops()) out.add(d.table(), d.key(), std::move(op));
+      for (auto& op : d.ops())
+        (d.is_from(local_) ? out.local : out.shared).add(d.table(), d.key(), std::move(op));
     drafts_.clear();
     index_.clear();
     return out;
   }
 
  private:
+  // What drafts of the record's table are based on.
+  template <class Record>
+  detail::draft_source& source() {
+    if constexpr (Schema::template find<Record>::is_local)
+      return local_;
+    else
+      return *this;
+  }
   template <class Record>
   detail::draft& draft_of(std::string_view key) {
     using table = typename Schema::template find<Record>;
@@ -82,8 +125,8 @@ class transaction final : private detail::draft_source {
     const auto [at, fresh] = index_.try_emplace({table::name, bytes{key}}, nullptr);
     if (fresh) {
       try {
-        at->second = &drafts_.emplace_back(static_cast<detail::draft_source&>(*this), table::name,
-                                           table::rule, bytes{key}, table::rank);
+        at->second = &drafts_.emplace_back(source<Record>(), table::name, table::rule, bytes{key},
+                                           table::rank);
       } catch (...) {
         index_.erase(at);
         throw;
@@ -108,6 +151,7 @@ class transaction final : private detail::draft_source {
   Engine& engine_;
   std::pair<causal::dot, causal::hlc> stamp_;
   causal::version context_;
+  detail::local_source<Engine> local_;
   std::deque<detail::draft> drafts_;
   std::map<std::pair<std::string_view, bytes>, detail::draft*> index_;
 };

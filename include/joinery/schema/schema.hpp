@@ -133,14 +133,26 @@ struct tables {
   static_assert((Tables::options_fit() && ...),
                 "joinery: an option of a table does not suit its record");
 
-  /// The indexes that this program keeps; they are its own affair and no part of the space.
-  static std::vector<schema::index_descriptor> indexes() {
+  /// The indexes that this program keeps; they are its own affair and no part of the space. Those
+  /// of tables that are shared, or of those that are local.
+  static std::vector<schema::index_descriptor> indexes(bool local = false) {
     std::vector<schema::index_descriptor> out;
-    (schema::describe_indexes<Tables>(out), ...);
+    const auto add = [&]<class Table>(const Table*) {
+      if (Table::is_local == local) schema::describe_indexes<Table>(out);
+    };
+    (add(static_cast<const Tables*>(nullptr)), ...);
     return out;
   }
 
-  static schema::descriptor describe() { return {{schema::describe<Tables>()...}}; }
+  /// The tables that belong to the space, or those that never leave the device.
+  static schema::descriptor describe(bool local = false) {
+    schema::descriptor out;
+    const auto add = [&]<class Table>(const Table*) {
+      if (Table::is_local == local) out.tables.push_back(schema::describe<Table>());
+    };
+    (add(static_cast<const Tables*>(nullptr)), ...);
+    return out;
+  }
 
   /// The table of `Record`.
   template <class Record>
@@ -159,6 +171,8 @@ struct tables {
         ((std::is_same_v<Record, typename Tables::record_type> &&
           Tables::template has_option<schema::index_option<Path...>>) ||
          ...);
+    static constexpr bool is_local =
+        std::array<bool, sizeof...(Tables)>{Tables::is_local...}[index()];
     static constexpr std::string_view name =
         std::array<std::string_view, sizeof...(Tables)>{Tables::name...}[index()];
     static constexpr schema::delete_rule rule =

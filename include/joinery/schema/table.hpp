@@ -44,6 +44,9 @@ template <class O>
 concept is_table_option =
     std::same_as<std::remove_const_t<O>, delete_rule> || std::derived_from<O, table_option>;
 
+/// Marks a table that stays on the device.
+struct local_option : table_option {};
+
 /// The rank that this program's writes to a table's registers carry.
 template <std::uint32_t Rank>
 struct rank_option : table_option {
@@ -60,6 +63,8 @@ inline constexpr auto delete_wins = schema::delete_rule::delete_wins;
 /// asked. 0 unless declared.
 template <std::uint32_t Rank>
 inline constexpr schema::rank_option<Rank> rank{};
+/// Table option: the records stay in this store. No peer ever sees them, nor that there are any.
+inline constexpr schema::local_option local_only{};
 
 namespace schema::detail {
 
@@ -97,9 +102,10 @@ constexpr std::int64_t rank_of() {
 /// A table: its name, the struct of its records, and its options.
 template <schema::fixed_string Name, class Record, auto... Options>
 struct table {
-  static_assert((schema::is_table_option<std::remove_const_t<decltype(Options)>> && ...),
-                "joinery: a table's options are update_wins or delete_wins, rank<N>, and others of "
-                "this kind");
+  static_assert(
+      (schema::is_table_option<std::remove_const_t<decltype(Options)>> && ...),
+      "joinery: a table's options are update_wins or delete_wins, rank<N>, local_only, and "
+      "others of this kind");
   static_assert(((std::same_as<std::remove_const_t<decltype(Options)>, schema::delete_rule> ? 1
                                                                                             : 0) +
                  ... + 0) <= 1,
@@ -110,6 +116,15 @@ struct table {
 
   using record_type = Record;
   static constexpr std::string_view name = Name.view();
+  /// Whether its records never leave the device.
+  static constexpr bool is_local =
+      (std::same_as<std::remove_const_t<decltype(Options)>, schema::local_option> || ...);
+  static_assert(!is_local ||
+                    !((std::same_as<std::remove_const_t<decltype(Options)>, schema::delete_rule> ||
+                       schema::detail::is_rank<std::remove_const_t<decltype(Options)>>::value) ||
+                      ...),
+                "joinery: a local_only table has no delete rule and no rank: nobody else writes "
+                "to it");
   static constexpr schema::delete_rule rule = [] {
     auto found = update_wins;
     ((found = schema::detail::rule_of(Options, found)), ...);

@@ -3,7 +3,7 @@
 // Purpose: a record's packed bytes before and after, gathered while a changeset is folded in.
 // Invariants: only what a reader may see counts as a change: a record that was dead and stays dead,
 // or that was touched and nothing more, is in no batch. Records stand by table name and key,
-// ascending, each once.
+// ascending, each once; those of tables that never leave the device come last.
 // Thread-safety: values.
 #pragma once
 
@@ -62,6 +62,7 @@ struct record_change {
   shared_bytes before;
   shared_bytes after;
   change_kind kind{};
+  bool local = false;  ///< of a table that never leaves the device
 };
 
 /// What one changeset changed of what is watched.

@@ -20,6 +20,13 @@ class overlay {
     });
   }
 
+  struct record {
+    record_name name;
+    shared_bytes packed;
+  };
+  /// `records` stand in order, each once.
+  explicit overlay(std::vector<record> records) : records_(std::move(records)) {}
+
   /// The record, if it is newer than its stored form; null when it is not.
   [[nodiscard]] const shared_bytes* find(name_index table, bytes_view key) const {
     const auto at = lower_bound(table, key);
@@ -39,11 +46,6 @@ class overlay {
   }
 
  private:
-  struct record {
-    record_name name;
-    shared_bytes packed;
-  };
-
   [[nodiscard]] std::vector<record>::const_iterator lower_bound(name_index table,
                                                                 bytes_view key) const {
     return std::lower_bound(

@@ -12,8 +12,7 @@
 #include <set>
 
 #include "joinery/replica/engine.hpp"
-#include "joinery/tool/inspect_storage.hpp"
-#include "joinery/tool/record_json.hpp"
+#include "joinery/tool/inspect_local.hpp"
 
 namespace joinery::tool {
 
@@ -24,22 +23,6 @@ struct inspect_options {
 };
 
 namespace detail {
-
-inline std::string form_text(const field_form& form) {
-  return schema::text_of(form.type, form.values);
-}
-
-inline void print_described(std::ostream& out, const described_table& table) {
-  for (const auto& f : table.fields) {
-    out << "  " << json_string(f.name);
-    for (std::size_t i = 0; i < f.forms.size(); ++i)
-      out << (i == 0 ? " " : " | ") << printable(form_text(f.forms[i]));
-    for (const auto& m : f.migrations)
-      out << ", from " << json_string(m.from.name) << " "
-          << printable(schema::text_of(m.from.type, m.from.values));
-    out << "\n";
-  }
-}
 
 template <class Storage>
 class inspection {
@@ -53,6 +36,7 @@ class inspection {
     identity();
     origins();
     if (auto done = tables(); !done) return done;
+    inspect_local_tables(e_.local(), out_);
     return inspect_storage(e_.storage(), out_);
   }
 
@@ -145,12 +129,15 @@ class inspection {
       return true;
     });
     if (done && more) out_ << "… and more\n";
+    if (done) inspect_local_table(e_.local(), out_, options_.table, options_.max_records);
     return done;
   }
 
   result<> one_record() {
     const auto kept = e_.record(options_.table, *options_.key);
     const auto packed = view_of(kept);
+    const bool local = inspect_local_record(e_.local(), out_, options_.table, *options_.key);
+    if (packed && packed->empty() && local) return {};
     if (packed && packed->empty())
       return error{errc::not_found, "there is no such record",
                    options_.table + "[" + json_key(*options_.key) + "]",
