@@ -183,6 +183,13 @@ class bootstrap {
     return {};
   }
 
+  // Nothing of a joined snapshot is left to be written.
+  result<> finish_join() {
+    while (pending_)
+      if (auto done = join_step(); !done) return done;
+    return {};
+  }
+
   // What was staged is of no use: the next transfer begins anew.
   result<> drop_staged() {
     leftovers_ = true;
@@ -352,12 +359,6 @@ class bootstrap {
     pending_.reset();
     e.state_.joining = false;
     leftovers_ = true;
-    return {};
-  }
-
-  result<> finish_join() {
-    while (pending_)
-      if (auto done = join_step(); !done) return done;
     return {};
   }
 

@@ -20,12 +20,20 @@ class identity_of {
  public:
   /// Takes a new replica id, for a store that is a copy of another or was put back from an older
   /// image. What it wrote up to `common` stays as it is; what it wrote since goes on under the new
-  /// id. Sessions do this by themselves. Errors: gap (the log no longer reaches back), read_only,
-  /// and the storage's.
+  /// id. Sessions do this by themselves. Where the log does not reach back to the beginning,
+  /// records that it changed since are quarantined until a peer gives them. Errors: gap (the log
+  /// does not even reach back to `common`), read_only, and the storage's.
   result<> renew(std::uint64_t common) {
     if (auto bad = unwritable()) return *bad;
-    auto restamped = renew_store(self().storage_, state(), marks_, fresh_id(), common);
+    auto floor = self().retention_.floor();
+    const auto kept = self().retention_.hold(floor.position);
+    if (auto done = self().finish_join(); !done) return done;
+    if (auto done = self().checkpoint(); !done) return done;
+    floor.acknowledged = 0;
+    auto restamped =
+        renew_store(self().storage_, state(), marks_, floor, fresh_id(), common, self().now_ms());
     if (!restamped) return restamped.error();
+    self().retention_.restored(std::move(floor));
     return *restamped ? reload() : result<>{};
   }
   [[nodiscard]] bool may_renew() const noexcept {

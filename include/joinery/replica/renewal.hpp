@@ -7,11 +7,15 @@
 // Invariants: one transaction; before it nothing has changed, after it the store is that of the new
 // replica. A restamped changeset has seen what the old one had. Records that it touched are worked
 // out anew from the log, and all others are left alone: none of them holds a dot after the fork.
+// Where the log does not reach back to the beginning, they count as missing until a peer, which has
+// the restamped changesets by then, gives them.
 // Thread-safety: none; called by the replica that is renewed.
 #pragma once
 
 #include <set>
 
+#include "joinery/replica/damage.hpp"
+#include "joinery/replica/membership_table.hpp"
 #include "joinery/replica/own_marks.hpp"
 #include "joinery/replica/store_layout.hpp"
 
@@ -27,8 +31,16 @@ struct renewal {
   replica_id fresh;
   causal::replica_index old_index = 0;
   std::uint64_t common = 0;                         ///< the last seq that stays with the old id
+  history::log_floor floor;                         ///< of the log
+  history::origin_state old;                        ///< what the old id is to be from now on
+  history::origin_state written;                    ///< and the new one
   std::vector<entry> entries;                       ///< what is restamped, in order
   std::set<std::pair<std::string, bytes>> touched;  ///< table and key of each record in them
+
+  /// Whether the log tells all that there ever was.
+  [[nodiscard]] bool from_the_beginning() const {
+    return floor.position == 0 && floor.joins.empty();
+  }
 };
 
 /// The same changes as of `fresh`, whose first changeset has seen `seen` and whose later ones what
@@ -59,32 +71,40 @@ inline std::vector<codec::seen_increase> whole_version(const replica_state& stat
   return out;
 }
 
-/// Reads the changesets after the fork. Errors: gap, when the log no longer reaches back to them
-/// or, since records must be worked out anew, to the beginning of all that is there.
+inline error too_far_back(const renewal& r) {
+  return {errc::gap, "the log no longer reaches back far enough to renew this replica",
+          "replica " + r.old_id.hex() + ", after changeset " + std::to_string(r.common),
+          "make a new store and sync into it; what only this one has can be read here"};
+}
+
+/// Reads the changesets after the fork, and the one at it. Errors: gap, when the log no longer
+/// reaches back to them.
 template <history::storage S>
 result<> read_suffix(S& storage, const replica_state& state, renewal& r) {
   const auto last = state.seen.at(r.old_index);
   if (r.common >= last) return {};
   return storage.read([&](auto& view) -> result<> {
     r.entries.clear();
-    bool whole = false;
-    auto first = history::scan_log(view, 1, [&](std::uint64_t at, bytes_view) {
-      whole = at == 1 && state.joined_at == 0;
-      return false;
-    });
-    if (!first) return first;
-    if (!whole)
-      return error{errc::gap, "the log no longer reaches back far enough to renew this replica",
-                   "replica " + r.old_id.hex() + ", after changeset " + std::to_string(r.common),
-                   "make a new store and sync into it; what only this one has can be read here"};
+    r.old = {r.common, 1, history::chain_start(state.space, r.old_id), {}};
+    if (r.common > 0) {
+      auto place = history::find_changeset(view, {r.old_index, r.common});
+      if (!place) return place.error();
+      if (!*place) return too_far_back(r);
+      r.old.chain = (*place)->chain;
+      auto data =
+          history::get_sealed(view, history::area::log, history::position_key((*place)->position));
+      if (!data) return data.error();
+      // Its stamp bounds those that follow it: where it is not known any more, nothing does.
+      if (*data) r.old.time = codec::peek_time(**data).value_or(1);
+    }
     for (auto seq = r.common + 1; seq <= last; ++seq) {
       auto place = history::find_changeset(view, {r.old_index, seq});
       if (!place) return place.error();
-      if (!*place) return log_gap(0);
+      if (!*place) return too_far_back(r);
       const auto key = history::position_key((*place)->position);
       auto data = history::get_sealed(view, history::area::log, key);
       if (!data) return data.error();
-      if (!*data) return log_gap((*place)->position);
+      if (!*data) return too_far_back(r);
       r.entries.push_back({seq, **place, bytes{**data}});
     }
     return {};
@@ -105,7 +125,17 @@ inline result<> restamp(const replica_state& state, renewal& r) {
       const auto i = *state.replicas.find(s.replica);
       before.set(i, before.at(i) - s.increase);
     }
-  if (!seen.empty()) seen[0] = whole_version(state, r, before);
+  r.written = state.origins[r.old_index];
+  r.written.seen.set(r.old_index, r.common);
+  if (!seen.empty()) {
+    r.old.seen = before;
+    r.old.seen.set(r.old_index, r.common);
+    for (const auto& s : seen[0]) {
+      const auto i = *state.replicas.find(s.replica);
+      r.old.seen.set(i, before.at(i) - s.increase);
+    }
+    seen[0] = whole_version(state, r, before);
+  }
   auto chain = history::chain_start(state.space, r.fresh);
   for (std::size_t n = 0; n < r.entries.size(); ++n) {
     auto& e = r.entries[n];
@@ -119,14 +149,40 @@ inline result<> restamp(const replica_state& state, renewal& r) {
     e.data = std::move(fresh);
     e.place.chain = chain = history::chain_next(chain, e.data);
   }
+  r.written.seq = r.entries.size();
+  r.written.chain = chain;
   return {};
 }
 
-/// Everything that the storage needs to be the new replica's, in one transaction. The records that
-/// were touched go, and with them the snapshot's mark: the log is replayed from its beginning, over
-/// the records that are there.
+/// The records that were touched go, and with them the snapshot's mark: the log is replayed from
+/// its beginning, over the records that are there.
+template <history::storage_writer W>
+void undo_by_log(W& writer, const replica_state& state, const renewal& r) {
+  for (const auto& [table, key] : r.touched)
+    if (const auto index = state.names.find(table))
+      writer.erase(history::area::records, history::record_key(*index, key));
+  writer.erase(history::area::meta, "snapshot");
+}
+
+/// The records that were touched are missing, and the mark says what is there without them.
+template <history::storage_writer W>
+void undo_by_peers(W& writer, const replica_state& state, const renewal& r,
+                   causal::replica_index fresh, std::uint64_t now_ms) {
+  for (const auto& [table, key] : r.touched)
+    if (const auto index = state.names.find(table))
+      damage::set_aside(writer, history::area::records, history::record_key(*index, key), now_ms);
+  history::snapshot_mark mark{state.last_position, state.clock.highest(), state.origins,
+                              state.logged_bytes};
+  mark.origins[r.old_index] = r.old;
+  mark.origins[fresh] = r.written;
+  mark.origins[fresh].seen.set(fresh, r.written.seq);
+  history::put_sealed(writer, history::area::meta, "snapshot", history::write_mark(mark));
+}
+
+/// Everything that the storage needs to be the new replica's, in one transaction.
 template <history::storage S>
-result<> store_renewal(S& storage, replica_state& state, const renewal& r, const own_marks& marks) {
+result<> store_renewal(S& storage, replica_state& state, const renewal& r, const own_marks& marks,
+                       std::uint64_t now_ms) {
   const auto fresh_index = state.index_of(r.fresh);
   auto done = storage.write([&](auto& writer) -> result<> {
     using history::area;
@@ -137,10 +193,11 @@ result<> store_renewal(S& storage, replica_state& state, const renewal& r, const
       writer.erase(area::dots, history::dot_key({r.old_index, e.seq}));
       history::append_changeset(writer, {fresh_index, e.seq - r.common}, e.place, e.data);
     }
-    for (const auto& [table, key] : r.touched)
-      if (const auto index = state.names.find(table))
-        writer.erase(area::records, history::record_key(*index, key));
-    if (!r.entries.empty()) writer.erase(area::meta, "snapshot");
+    if (!r.from_the_beginning())
+      history::put_sealed(writer, area::meta, "floor", history::write_floor(r.floor));
+    if (!r.entries.empty())
+      r.from_the_beginning() ? undo_by_log(writer, state, r)
+                             : undo_by_peers(writer, state, r, fresh_index, now_ms);
     return {};
   });
   if (done)
@@ -150,23 +207,30 @@ result<> store_renewal(S& storage, replica_state& state, const renewal& r, const
   return done;
 }
 
-/// Does it all. True when something was restamped, so that memory must be loaded anew. Errors: gap,
-/// too_large, and the storage's.
+/// Does it all. True when something was restamped, so that memory must be loaded anew. `floor`: of
+/// the log, with what is acknowledged of the new id, nothing. The snapshot must stand for all that
+/// is there. Errors: gap, too_large, and the storage's.
 template <history::storage S>
 result<bool> renew_store(S& storage, replica_state& state, own_marks& marks,
-                         const replica_id& fresh, std::uint64_t common) {
+                         const history::log_floor& floor, const replica_id& fresh,
+                         std::uint64_t common, std::uint64_t now_ms) {
   renewal r;
+  r.floor = floor;
   r.old_id = state.self;
   r.fresh = fresh;
   r.old_index = state.index_of(state.self);
   r.common = common;
   if (auto done = read_suffix(storage, state, r); !done) return done.error();
   if (auto done = restamp(state, r); !done) return done.error();
+  // Who takes part must be known for anything to be taken from a peer.
+  if (!r.from_the_beginning())
+    for (const auto& [table, key] : r.touched)
+      if (table == members_table || table == space_table) return too_far_back(r);
   auto after = marks;
   after.offered = 0;
   after.former.push_back(state.self);
   after.place = place_of(storage);
-  if (auto done = store_renewal(storage, state, r, after); !done) return done.error();
+  if (auto done = store_renewal(storage, state, r, after, now_ms); !done) return done.error();
   marks = std::move(after);
   state.self = fresh;
   return !r.entries.empty();
