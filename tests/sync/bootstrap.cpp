@@ -54,7 +54,7 @@ TEST_CASE("a new peer is served a snapshot where the log begins too late, and se
   forget_log(a);
   REQUIRE(a.e->log_floor().position == 60);
   scribble(a, 5);
-  engine_pair first{a, b, small_once()};
+  meeting first{a, b, small_once()};
   first.run();
   INFO(first.outcome());
   REQUIRE(first.a.state() == session_state::finished);
@@ -63,7 +63,7 @@ TEST_CASE("a new peer is served a snapshot where the log begins too late, and se
   CHECK(b.e->status().changesets == 65);
 
   // Nothing more is sent the next time.
-  engine_pair again{a, b, small_once()};
+  meeting again{a, b, small_once()};
   again.run();
   CHECK(again.a.state() == session_state::finished);
   CHECK(again.a.sent() + again.b.sent() == 0);
@@ -78,12 +78,12 @@ TEST_CASE("a new peer is served a snapshot where the log begins too late, and se
   CHECK(b.digest() == digest);
 
   scribble(b, 5);
-  engine_pair second{b, c, small_once()};
+  meeting second{b, c, small_once()};
   second.run();
   INFO(second.outcome());
   CHECK(second.b.state() == session_state::finished);
   CHECK(c.digest() == b.digest());
-  engine_pair last{a, c, small_once()};
+  meeting last{a, c, small_once()};
   last.run();
   CHECK(last.a.state() == session_state::finished);
   CHECK(a.digest() == c.digest());
@@ -95,14 +95,14 @@ TEST_CASE("a peer that is far behind, with work of its own, joins a snapshot, an
     peer a{10 * seed + 1}, b{10 * seed + 2}, all{10 * seed + 3};
     scribble(a, 20);
     scribble(b, 10);
-    engine_pair{a, b, small_once()}.run();
+    meeting{a, b, small_once()}.run();
     scribble(b, 15);
     scribble(a, 30);
     all.take(a.log()).value();
     all.take(b.log()).value();
     forget_log(a);
     if (seed % 2 == 0) b.e->checkpoint().value();
-    engine_pair m{a, b, small_once()};
+    meeting m{a, b, small_once()};
     m.run();
     INFO(m.outcome());
     REQUIRE(m.b.state() == session_state::finished);
@@ -110,7 +110,7 @@ TEST_CASE("a peer that is far behind, with work of its own, joins a snapshot, an
     CHECK(b.digest() == all.digest());
     CHECK(b.e->status().changesets == 75);
     scribble(b, 5);
-    engine_pair n{a, b, small_once()};
+    meeting n{a, b, small_once()};
     n.run();
     CHECK(n.a.state() == session_state::finished);
     CHECK(n.a.received() == 5);
@@ -129,14 +129,14 @@ TEST_CASE("two replicas, each below the floor of the other, serve each other") {
     all.take(b.log()).value();
     forget_log(a);
     forget_log(b);
-    engine_pair m{a, b, small_once()};
+    meeting m{a, b, small_once()};
     m.run();
     INFO(m.outcome());
     REQUIRE(m.a.state() == session_state::finished);
     CHECK(a.digest() == all.digest());
     CHECK(b.digest() == all.digest());
     scribble(a, 5);
-    engine_pair n{a, b, small_once()};
+    meeting n{a, b, small_once()};
     n.run();
     CHECK(n.a.sent() == 5);
     CHECK(b.digest() == a.digest());
@@ -158,7 +158,7 @@ TEST_CASE("a transfer that is cut after any byte goes on from there, also at ano
     transport::pipe_options p;
     p.chunk = 50;
     if (cut > 0) p.cut_after = cut;
-    engine_pair first{a, b, small_once(), p};
+    meeting first{a, b, small_once(), p};
     first.run();
     if (cut == 0) {
       whole = first.wire.carried();
@@ -172,12 +172,12 @@ TEST_CASE("a transfer that is cut after any byte goes on from there, also at ano
     most_kept = std::max(most_kept, kept);
     scribble(a, 2);
     auto& next = cut % 3 == 0 ? a : other;
-    engine_pair second{next, b, small_once(), {}};
+    meeting second{next, b, small_once(), {}};
     second.run();
     INFO(second.outcome());
     REQUIRE(second.b.state() == session_state::finished);
     if (kept > 20) CHECK(second.wire.carried() < whole);  // it did not begin anew
-    engine_pair third{a, b, small_once()};
+    meeting third{a, b, small_once()};
     third.run();
     REQUIRE(third.b.state() == session_state::finished);
     REQUIRE(a.digest() == b.digest());

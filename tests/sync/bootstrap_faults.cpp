@@ -36,7 +36,7 @@ void work_alone(peer& b) {
 }
 
 std::string run_to_end(peer& a, peer& b) {
-  engine_pair m{a, b, small_once()};
+  meeting m{a, b, small_once()};
   m.run();
   return m.outcome();
 }
@@ -96,7 +96,7 @@ TEST_CASE("a snapshot above what may be staged is refused and dropped") {
   b.options.max_staged_bytes = 300;
   b.reopen();
   const auto before = b.digest();
-  engine_pair m{w.a, b, small_once()};
+  meeting m{w.a, b, small_once()};
   m.run();
   REQUIRE(m.b.failure());
   CHECK(m.b.failure()->code == errc::too_large);
@@ -174,7 +174,7 @@ TEST_CASE("what was not offered or asked for is refused") {
   CHECK(failed_with(b.e->take_tail({&view, 1}), errc::malformed));
   CHECK(failed_with(a.e->serve_snapshot("\xFF\xFF", 1000), errc::malformed));
   for (const auto type : {sync::message::snapshot_request, sync::message::snapshot_chunk}) {
-    engine_pair m{a, b};
+    meeting m{a, b};
     m.run();
     bytes frame;
     codec::append_frame(frame, static_cast<std::uint8_t>(type),
@@ -209,17 +209,17 @@ TEST_CASE("a snapshot that knows more of its receiver than that itself is a fork
 TEST_CASE("one snapshot at a time: another session waits, and is told to connect again") {
   world w;
   peer other{5}, b{2};
-  engine_pair{w.a, other, small_once()}.run();
+  meeting{w.a, other, small_once()}.run();
   forget_log(other);
   auto o = small_once();
   transport::pipe_options slow;
   slow.chunk = 20;
-  engine_pair first{w.a, b, o, slow};
+  meeting first{w.a, b, o, slow};
   first.a.wake(0);
   first.b.wake(0);
   // Until that is receiving one.
   while (b.e->request_snapshot(std::make_shared<int>()).value()) REQUIRE(first.wire.step(0));
-  engine_pair second{other, b, o};
+  meeting second{other, b, o};
   second.run();
   CHECK(second.b.state() == session_state::streaming);
   first.wire.run(0);
@@ -236,7 +236,7 @@ TEST_CASE("a live session whose peer is passed by the floor is ended, and the ne
   a.options.retain_log_bytes = 0;
   a.reopen();
   a.set("k", 1).value();
-  engine_pair m{a, b};
+  meeting m{a, b};
   m.run();
   REQUIRE(m.a.in_sync());
   m.wire.stall_to_b(true);

@@ -1,34 +1,14 @@
 // Sessions between real engines.
 #include <catch2/catch.hpp>
 
-#include "joinery/transport/pipe.hpp"
-#include "tests/replica/peer.hpp"
+#include "tests/sync/meeting.hpp"
 
-using replica_tests::peer;
-using namespace joinery;
+using namespace sync_tests;
 using history::durability;
 using history::memory_operation;
 using sync::session_state;
 
 namespace {
-
-using engine_session = sync::session<engine<history::memory_storage>>;
-
-struct meeting {
-  engine_session a;
-  engine_session b;
-  transport::pipe<engine_session, engine_session> wire;
-
-  meeting(peer& pa, peer& pb, const sync::session_options& o = {},
-          const transport::pipe_options& p = {})
-      : a(*pa.e, o, 0), b(*pb.e, o, 0), wire(a, b, p) {}
-  meeting& run(std::uint64_t now_ms = 0) {
-    a.wake(now_ms);
-    b.wake(now_ms);
-    wire.run(now_ms);
-    return *this;
-  }
-};
 
 sync::session_options once() {
   sync::session_options o;
@@ -36,11 +16,7 @@ sync::session_options once() {
   return o;
 }
 
-std::optional<errc> code_of(const engine_session& s) {
-  return s.failure() ? std::optional{s.failure()->code} : std::nullopt;
-}
-
-std::optional<crypto::digest> certificate(engine_session& s) {
+std::optional<crypto::digest> certificate(memory_session& s) {
   while (auto e = s.next_event())
     if (e->kind == sync::event_kind::in_sync) return e->digest;
   return std::nullopt;

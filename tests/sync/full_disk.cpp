@@ -1,31 +1,13 @@
 // Sessions with a device that has no room, or that cannot be believed any more.
 #include <catch2/catch.hpp>
 
-#include "joinery/transport/pipe.hpp"
-#include "tests/replica/peer.hpp"
+#include "tests/sync/meeting.hpp"
 
-using replica_tests::peer;
-using namespace joinery;
+using namespace sync_tests;
 using history::memory_operation;
 using sync::session_state;
 
 namespace {
-
-using engine_session = sync::session<engine<history::memory_storage>>;
-
-struct meeting {
-  engine_session a;
-  engine_session b;
-  transport::pipe<engine_session, engine_session> wire;
-
-  meeting(peer& pa, peer& pb, const sync::session_options& o = {})
-      : a(*pa.e, o, 0), b(*pb.e, o, 0), wire(a, b) {}
-  void run(std::uint64_t now_ms = 0) {
-    a.wake(now_ms);
-    b.wake(now_ms);
-    wire.run(now_ms);
-  }
-};
 
 /// Its next thousand commits find no room; it waits a second before it tries again.
 void fill(peer& p) {
@@ -34,10 +16,7 @@ void fill(peer& p) {
   for (std::uint64_t n = 1; n <= 1000; ++n)
     p.disk.fail_nth(memory_operation::commit, n, errc::full);
 }
-std::optional<errc> code_of(const engine_session& s) {
-  return s.failure() ? std::optional{s.failure()->code} : std::nullopt;
-}
-std::size_t count(engine_session& s, sync::event_kind kind) {
+std::size_t count(memory_session& s, sync::event_kind kind) {
   std::size_t n = 0;
   while (auto e = s.next_event()) n += e->kind == kind ? 1 : 0;
   return n;

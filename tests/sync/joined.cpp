@@ -500,7 +500,7 @@ TEST_CASE("a new id while a snapshot is staged changes nothing of it") {
     transport::pipe_options p;
     p.chunk = 50;
     p.cut_after = cut;
-    engine_pair{a, b, small_once(), p}.run();
+    meeting{a, b, small_once(), p}.run();
     joined += b.e->joins() > 0 ? 1 : 0;
     b.e->renew(1).value();
     for (int n = 0; n < 2; ++n) sync_once(*a.e, *b.e).value();
@@ -525,7 +525,7 @@ TEST_CASE("a staged snapshot that is damaged is dropped, and the next transfer b
       int damaged = 0, written = 0;
       auto options = small_once();
       options.low_water = 256;
-      engine_pair cut{a, b, options, p};
+      meeting cut{a, b, options, p};
       cut.a.wake(0);
       cut.b.wake(0);
       while (damaged == 0 && cut.wire.step(0)) {
@@ -565,7 +565,7 @@ TEST_CASE("a peer that is to have some tables only is not served a snapshot of a
   forget_log(a);
   auto some = small_once();
   some.tables = sync::table_selection::only({"table"});
-  engine_pair m{a, b, some};
+  meeting m{a, b, some};
   m.run();
   REQUIRE(m.a.failure());
   CHECK(m.a.failure()->code == errc::gap);

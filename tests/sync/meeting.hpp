@@ -15,15 +15,15 @@ using replica_tests::peer;
 using memory_engine = engine<history::memory_storage>;
 using memory_session = sync::session<memory_engine>;
 
-struct engine_pair {
+struct meeting {
   memory_session a;
   memory_session b;
   transport::pipe<memory_session, memory_session> wire;
 
-  engine_pair(peer& pa, peer& pb, const sync::session_options& o = {},
-              const transport::pipe_options& p = {})
+  meeting(peer& pa, peer& pb, const sync::session_options& o = {},
+          const transport::pipe_options& p = {})
       : a(*pa.e, o, 0), b(*pb.e, o, 0), wire(a, b, p) {}
-  engine_pair& run(std::uint64_t now_ms = 0) {
+  meeting& run(std::uint64_t now_ms = 0) {
     a.wake(now_ms);
     b.wake(now_ms);
     wire.run(now_ms);
@@ -36,6 +36,10 @@ struct engine_pair {
     return one(a) + " / " + one(b);
   }
 };
+
+inline std::optional<errc> code_of(const memory_session& s) {
+  return s.failure() ? std::optional{s.failure()->code} : std::nullopt;
+}
 
 inline sync::session_options small_once() {
   sync::session_options o;
