@@ -1,4 +1,4 @@
-// The sport tracker's schema: five tables.
+// The sport tracker's schema: five tables that all devices share, and one of this device's own.
 //
 // Purpose: what the program keeps, as plain structs of CRDT fields. What a workout file says stands
 // apart (`recorded`) from what the athlete writes about it: two devices that import the same file
@@ -78,6 +78,12 @@ struct social_post {
     (joinery::map<std::string, joinery::lww<comment>>, comments));
 };
 
+/// A post that is not written to its end. The key is that of the profile.
+struct post_draft {
+  BOOST_HANA_DEFINE_STRUCT(post_draft,
+    (joinery::lww<std::string>, text));
+};
+
 /// One grant of XP. The key is the content hash of the workout's file, so that two devices that
 /// both hand it out make one record; of two moments the earlier counts, of two amounts the greater,
 /// as in the profile's tally.
@@ -108,11 +114,13 @@ struct streak_schedule {
 ///   command that deletes it.
 /// - Workouts are listed by date: that index is this program's own, and not part of the space.
 /// - A post that was taken down stays down, whoever liked or edited it meanwhile.
+/// - Drafts stay on this device. Publishing one makes the post and takes the draft away, at once.
 using sport_schema = joinery::tables<
     joinery::table<"user_profiles", user_profile, joinery::update_wins>,
     joinery::table<"workout_sessions", workout_session, joinery::update_wins,
                    joinery::index<&workout_session::recorded, &recorded_facts::started_at_ms>>,
     joinery::table<"social_posts", social_post, joinery::delete_wins>,
+    joinery::table<"post_drafts", post_draft, joinery::local_only>,
     joinery::table<"xp_transactions", xp_transaction, joinery::update_wins>,
     joinery::table<"streak_schedules", streak_schedule, joinery::update_wins>>;
 

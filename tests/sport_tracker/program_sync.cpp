@@ -102,6 +102,29 @@ TEST_CASE("an edit brings back a workout that was deleted elsewhere, a like no p
   CHECK(phone.total("posts") == "0");
 }
 
+TEST_CASE("a draft stays on its device until it is published") {
+  const scratch files;
+  const device phone{files, "phone"}, watch{files, "watch"};
+  phone.make({"post", "draft", "Tomorrow I shall"});
+  phone.make({"profile", "set", "name", "Ana"});
+  watch.meet(phone);
+  check_equal(phone, watch);
+  CHECK(phone.ask({"post", "draft"}) == "Tomorrow I shall\n");
+  CHECK(watch.ask({"post", "draft"}).empty());
+  CHECK_FALSE(has(watch.ask({"inspect"}), "post_drafts"));
+  CHECK(has(phone.ask({"inspect"}), "\"post_drafts\"  1 records, local"));
+  CHECK(watch.run({"post", "publish"}).code == 2);
+  phone.make({"post", "draft", "Tomorrow I shall run."});
+  phone.make({"post", "publish"});
+  CHECK(phone.ask({"post", "draft"}).empty());
+  watch.meet(phone);
+  CHECK(has(watch.ask({"post"}), "Tomorrow I shall run."));
+  check_equal(phone, watch);
+  phone.make({"post", "draft", "never"});
+  phone.make({"post", "draft", ""});
+  CHECK(phone.ask({"post", "draft"}).empty());
+}
+
 TEST_CASE("conflicts are the same on both devices, until one decides") {
   const scratch files;
   const device phone{files, "phone"}, watch{files, "watch"};

@@ -26,8 +26,11 @@ std::string post_text_from(const std::string& text) {
   return checked_text("the text", text, true);
 }
 
-int add_post(context& c, const post_arguments& a) {
-  const auto text = post_text_from(a.text);
+/// `draft`: whether the profile's draft is what is posted, and goes with it.
+int add_post(context& c, const post_arguments& a, bool draft = false) {
+  const auto kept = draft ? c.db.find<post_draft>(c.profile) : joinery::row<post_draft>{};
+  if (draft && !kept) throw input_error("there is no draft");
+  const auto text = post_text_from(draft ? *kept->text : a.text);
   const auto workout =
       a.workout.empty() ? "" : full_key<workout_session>(c.db, a.workout, "workout");
   const auto key = new_key();
@@ -37,9 +40,27 @@ int add_post(context& c, const post_arguments& a) {
         post.posted_at_ms = c.now_ms();
         if (!workout.empty()) post.workout = workout;
         set_post_text(post, text);
+        if (draft) tx.erase<post_draft>(c.profile);
       })
       .value();
   c.out << "posted " << short_key(key) << "\n";
+  return exit_done;
+}
+
+int show_draft(context& c) {
+  if (const auto kept = c.db.find<post_draft>(c.profile)) c.out << printable(*kept->text) << "\n";
+  return exit_done;
+}
+
+/// Keeps a text on this device; an empty one takes the draft away.
+int keep_draft(context& c, const std::string& text) {
+  c.db.write([&](database::transaction& tx) {
+        if (text.empty())
+          tx.erase<post_draft>(c.profile);
+        else
+          tx.create<post_draft>(c.profile).text = post_text_from(text);
+      })
+      .value();
   return exit_done;
 }
 
@@ -129,6 +150,20 @@ void add_post_commands(CLI::App& app, request& chosen) {
   add->add_option("--workout", a->workout, "The workout that it is about")->type_name("KEY");
   add->callback([&chosen, a] {
     chosen = {access::write, [args = *a](context& c) { return add_post(c, args); }};
+  });
+  auto* draft =
+      post->add_subcommand("draft", "Show the draft, or keep one; no other device sees it");
+  auto* draft_text = draft->add_option("TEXT", a->text, "What to say; empty: none any more");
+  draft->callback([&chosen, a, draft_text] {
+    if (draft_text->count() == 0)
+      chosen = {access::read, show_draft};
+    else
+      chosen = {access::write, [text = a->text](context& c) { return keep_draft(c, text); }};
+  });
+  auto* publish = post->add_subcommand("publish", "Post the draft");
+  publish->add_option("--workout", a->workout, "The workout that it is about")->type_name("KEY");
+  publish->callback([&chosen, a] {
+    chosen = {access::write, [args = *a](context& c) { return add_post(c, args, true); }};
   });
   post->add_subcommand("list", "List them by time; also without any word")->callback([&chosen] {
     chosen = {access::read, list_posts};
