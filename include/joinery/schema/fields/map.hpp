@@ -6,7 +6,7 @@
 #pragma once
 
 #include "joinery/crdt/map.hpp"
-#include "joinery/schema/field.hpp"
+#include "joinery/schema/entries_field.hpp"
 
 namespace joinery {
 
@@ -52,7 +52,8 @@ class entry_access : public record_access {
 
  private:
   [[nodiscard]] crdt::cell_view cell() {
-    return crdt::read_cell(crdt::detail::find_entry(outer_.state(field_, map_type_), key_).payload);
+    held_ = outer_.part(field_, map_type_, key_);
+    return crdt::read_cell(crdt::detail::find_entry(held_.state, key_).payload);
   }
   void send(std::uint64_t incarnation, crdt::cell_action action, bytes_view inner = {}) {
     if (incarnation == 0)
@@ -71,6 +72,7 @@ class entry_access : public record_access {
   std::string_view field_;
   crdt::shape map_type_;
   bytes key_;
+  part_of_field held_;  // what the last view points into
 };
 
 /// A handle of an entry: behaves as the `F` inside.
@@ -91,7 +93,7 @@ class entry : public F {
 }  // namespace schema
 
 template <class K, class V>
-class map : public schema::field {
+class map : public schema::entries_field {
  public:
   static_assert(crdt::value<K>,
                 "joinery: the key of a map must be a value: bool, an integer, an enum, double, "
@@ -119,27 +121,44 @@ class map : public schema::field {
   bool erase(const K& key) { return at(key).erase(); }
   [[nodiscard]] bool contains(const K& key) const { return at(key).alive(); }
 
-  /// The keys of living entries, ascending. Throws `failure` (type_mismatch) when one is of another
-  /// type.
+  /// Calls `each(K)` for living entries in ascending order of keys; it may return false to stop,
+  /// and read and change this record and others. Throws `failure` (type_mismatch) when a key is of
+  /// another type.
+  template <class F>
+  void for_each_key(F&& each) const {
+    walk({}, each);
+  }
+  /// The same for the keys from `first` on.
+  template <class F>
+  void for_each_key_from(const K& first, F&& each) const {
+    walk(crdt::encode_value(first), each);
+  }
+  /// The keys of living entries, ascending.
   [[nodiscard]] std::vector<K> keys() const {
     std::vector<K> out;
-    crdt::detail::for_each_entry(access().state(name(), type()), [&](crdt::detail::entry e) {
-      if (!crdt::read_cell(e.payload).alive()) return;
-      auto k = crdt::decode_value<K>(e.key);
-      if (!k) mismatch();
-      out.push_back(std::move(*k));
-    });
+    for_each_key([&](K key) { out.push_back(std::move(key)); });
     return out;
   }
+  /// How many living entries; linear.
   [[nodiscard]] std::size_t size() const {
     std::size_t n = 0;
-    crdt::detail::for_each_entry(access().state(name(), type()), [&](crdt::detail::entry e) {
+    walk_entries(type(), {}, [&](crdt::detail::entry e) {
       n += crdt::read_cell(e.payload).alive() ? 1 : 0;
+      return true;
     });
     return n;
   }
 
  private:
+  template <class F>
+  void walk(const bytes& first, F& each) const {
+    walk_entries(type(), first, [&](crdt::detail::entry e) {
+      if (!crdt::read_cell(e.payload).alive()) return true;
+      auto key = crdt::decode_value<K>(e.key);
+      if (!key) mismatch();
+      return go_on(each, std::move(*key));
+    });
+  }
   [[nodiscard]] schema::entry_access at(const K& key) const {
     return {access(), name(), type(), crdt::encode_value(key)};
   }
