@@ -50,6 +50,7 @@ class history_of_members {
     n.p->options.await_admission = nodes_.size() >= 3;
     n.p->options.snapshot_records = 1 + dice_.below(4);
     n.p->options.cache_bytes = dice_.below(2000);
+    n.p->options.large_field_bytes = dice_.chance(50) ? dice_.below(20) : ~std::size_t{0};
     n.p->reopen();
     n.plain->reopen();
     nodes_.push_back(std::move(n));
@@ -103,7 +104,7 @@ class history_of_members {
     changeset_writer w;
     for (auto left = 1 + dice_.below(2); left > 0; --left) {
       const auto key = "key " + std::to_string(dice_.below(6));
-      const auto packed = p.e->record("table", key).value();
+      const auto packed = p.e->whole_record("table", key).value();
       const auto cell = crdt::read_cell(packed);
       const auto life = cell.incarnation + (cell.alive() ? 0 : 1);
       const auto update = [&](std::string_view field, crdt::shape type, bytes delta) {
@@ -152,8 +153,9 @@ class history_of_members {
   static bool holds_dead_cells(peer& p) {
     bool any = false;
     p.e->for_each("table", {},
-                  [&](bytes_view, bytes_view packed) {
-                    any = any || state::clean_record(packed).has_value();
+                  [&](bytes_view key, bytes_view packed) {
+                    const auto whole = p.e->in_one_piece("table", key, packed).value();
+                    any = any || state::clean_record(whole).has_value();
                     return true;
                   })
         .value();

@@ -23,6 +23,7 @@ struct device {
     options.space = space_named("rejoin");
     options.time = &time;
     options.random = &dice;
+    options.large_field_bytes = dice.chance(50) ? 0 : 16384;
     open();
   }
   void open() {

@@ -72,6 +72,9 @@ class simulation {
       o.snapshot_log_bytes = 1 + dice_.below(2000);
       o.snapshot_step_records = 1 + dice_.below(3);
     }
+    // Fields that are taken apart at once, early, or never: nobody must see a difference.
+    const std::size_t large[] = {0, 8, 64, ~std::size_t{0}};
+    o.large_field_bytes = dice_.pick(large);
     if (interval) o.sync_interval_ms = dice_.below(50);
     nodes_.push_back(std::move(n));
     open(*nodes_.back());
@@ -290,6 +293,7 @@ class simulation {
 
   void restart(node& n, bool crash) {
     story_.back() += crash ? " crash" : " restart";
+    if (dice_.chance(20)) n.options.large_field_bytes = dice_.below(100);
     std::map<replica_id, std::uint64_t> shown;
     for (const auto& h : n.db->endpoint().heads()) shown[h.origin] = h.seq;
     n.readers.clear();

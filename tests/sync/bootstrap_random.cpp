@@ -37,6 +37,9 @@ class transfers {
       x.options.cache_bytes = dice_.below(3000);
       x.options.snapshot_records = 1 + dice_.below(6);
       x.options.snapshot_step_records = 1 + dice_.below(3);
+      // Of its own, so that each seed's history stays what it is.
+      prng size{seed * 3 + static_cast<std::uint64_t>(n)};
+      x.options.large_field_bytes = size.chance(70) ? size.below(60) : ~std::size_t{0};
       open(x);
       x.id = x.db->status().self;
     }

@@ -54,6 +54,7 @@ class histories {
     o.random = &dice_;
     o.cache_bytes = dice_.below(2) * 100'000;
     o.snapshot_records = 1 + dice_.below(5);
+    o.large_field_bytes = dice_.chance(50) ? dice_.below(40) : ~std::size_t{0};
     o.snapshot_step_records = 1 + dice_.below(3);
     n.db.reset();
     auto opened = replica_type::open(n.disk.share(), o);

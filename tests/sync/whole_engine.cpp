@@ -41,6 +41,7 @@ struct device {
     options.snapshot_records = 4;
     options.snapshot_step_records = 8;
     options.clean_up_records = 64;
+    options.large_field_bytes = 20;
   }
   /// Keeps all of it.
   void keep_everything() {
@@ -50,6 +51,7 @@ struct device {
     options.snapshot_records = std::size_t{1} << 30;
     options.snapshot_log_bytes = std::size_t{1} << 30;
     options.clean_up_records = 0;
+    options.large_field_bytes = ~std::size_t{0};
   }
   void work(int keys, int transactions) {
     for (int n = 0; n < transactions; ++n)

@@ -132,9 +132,11 @@ void run(Storage first, Storage second, int moves) {
   options.cache_bytes = 6'000;
   options.snapshot_records = 8;
   options.snapshot_step_records = 3;
+  options.large_field_bytes = 40;
   using db_type = replica<bank, Storage>;
   auto a = db_type::open(std::move(first), options).value();
   options.random = &more_dice;
+  options.large_field_bytes = ~std::size_t{0};
   auto b = db_type::open(std::move(second), options).value();
   a.write([](auto& tx) {
      for (int n = 0; n < accounts; ++n) tx.template create<account>(key(n));

@@ -37,6 +37,7 @@ enum class errc {
   not_admitted = 29,     ///< a write by a replica that a closed space has not admitted
   renewed = 32,          ///< not a fault: one side took a new replica id; connect again
   reader_expired = 38,   ///< a reader that was kept too long, or that the store could not keep
+  stale_row = 39,        ///< a row of a record that was made anew was asked for a large field
   io = 40,               ///< the operating system or LMDB refused; the text says which call
   full = 41,             ///< no space left on the device
   locked = 42,           ///< the store is open elsewhere
@@ -70,6 +71,7 @@ constexpr std::string_view name_of(errc code) noexcept {
     case errc::not_admitted: return "not_admitted";
     case errc::renewed: return "renewed";
     case errc::reader_expired: return "reader_expired";
+    case errc::stale_row: return "stale_row";
     case errc::io: return "io";
     case errc::full: return "full";
     case errc::locked: return "locked";

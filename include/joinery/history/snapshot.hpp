@@ -61,6 +61,16 @@ void put_record(W& to, std::uint32_t table, bytes_view key, std::uint64_t positi
   put_sealed(to, where, record_key(table, key), content);
 }
 
+/// The same for a part of a large field: an empty one is not stored.
+template <storage_writer W>
+void put_part(W& to, std::uint32_t parts, bytes_view key, std::uint64_t position,
+              bytes_view packed) {
+  if (packed.empty())
+    to.erase(area::records, record_key(parts, key));
+  else
+    put_record(to, parts, key, position, packed);
+}
+
 struct record_content {
   std::uint64_t position = 0;
   bytes_view packed;

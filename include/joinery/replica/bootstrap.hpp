@@ -233,6 +233,8 @@ class bootstrap {
     }
     // Every record as it is now stands in the storage, for the version of this moment.
     if (auto done = e.checkpoint(); !done) return done.error();
+    e.repairs_.ledger().meet_owners(true);
+    if (auto done = e.repairs_.settle(e.storage_, e.state_, e.now_ms()); !done) return done.error();
     if (auto done = flip(); !done) return done.error();
     if (e.storage_.mode() == history::durability::commit)
       e.all_is_durable();

@@ -72,8 +72,8 @@ class change_feed {
     return false;
   }
   void changed(std::string_view table, bytes_view key, shared_bytes before,
-               const shared_bytes& after, bool local = false) {
-    const auto kind = state::visible_change(before, after);
+               const shared_bytes& after, bool parts, bool local = false) {
+    const auto kind = state::visible_change(before, after, parts);
     if (!kind) return;
     gathered_.push_back({std::string{table}, bytes{key}, std::move(before), after, *kind, local});
   }

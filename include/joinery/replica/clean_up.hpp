@@ -92,7 +92,8 @@ class clean_up {
       at_.table = 0;
       at_.next.clear();
     }
-    for (; at_.table < state.names.size(); ++at_.table, at_.next.clear()) {
+    // Each table's records, then their parts.
+    for (; state::table_of(at_.table) < state.names.size(); next_table()) {
       std::vector<bytes> found;
       bool stopped = false;
       auto walked =
@@ -101,8 +102,7 @@ class clean_up {
             if (stopped) at_.next = bytes{key};
             if (stopped) return false;
             --limit;
-            if (state::detail::may_hold_dead_cells(crdt::read_cell(packed)))
-              found.emplace_back(key);
+            if (may_hold_dead_cells(at_.table, key, packed)) found.emplace_back(key);
             return true;
           });
       if (!walked) return walked;
@@ -172,11 +172,27 @@ class clean_up {
     }
   }
 
+  void next_table() {
+    at_.next.clear();
+    at_.table =
+        state::is_parts(at_.table) ? state::table_of(at_.table) + 1 : state::parts_of(at_.table);
+  }
+  static crdt::shape shape_of_part(state::name_index parts, bytes_view key) {
+    const auto name = state::read_part_key(parts, key);
+    return name ? name->first.field.type : crdt::shape{};
+  }
+  static bool may_hold_dead_cells(state::name_index table, bytes_view key, bytes_view packed) {
+    if (!state::is_parts(table)) return state::detail::may_hold_dead_cells(crdt::read_cell(packed));
+    return shape_of_part(table, key).outer() == crdt::kind::map;
+  }
+
   template <state::cold_records C>
   result<> clean(replica_state& state, C& cold, const state::record_name& name) {
     auto slot = state.records.load(cold, name.table, name.key);
     if (!slot) return slot.error();
-    auto done = state::clean_record((*slot)->packed);
+    auto done = state::is_parts(name.table)
+                    ? state::clean_part(shape_of_part(name.table, name.key), (*slot)->packed)
+                    : state::clean_record((*slot)->packed);
     if (!done) return {};
     if ((*slot)->position > at_.stable) {  // its turn comes with its last change
       if (later_.size() < most_later) later_[name] = (*slot)->position;
@@ -184,6 +200,7 @@ class clean_up {
     }
     const std::lock_guard lock(state.publication);
     (*slot)->packed = std::move(done->record);
+    state.parts.sweep_due = true;  // a dead record has let go of its parts
     state.records.changed(**slot, (*slot)->position);
     cells_ += done->cells;
     ++changed_;

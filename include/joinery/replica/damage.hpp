@@ -29,6 +29,17 @@ class damage {
   [[nodiscard]] bool met_any() const noexcept { return !met_.empty(); }
   [[nodiscard]] const record_set& met_records() const noexcept { return met_; }
   void forget_met() { met_.clear(); }
+  /// While a snapshot is being joined, a record without one of its parts counts as met as well:
+  /// both halves must be whole. `all`: also of parts that were found before.
+  void meet_owners(bool all) {
+    auto parts = met_;
+    if (all) parts.insert(missing_.begin(), missing_.end());
+    for (const auto& p : parts) {
+      const auto name =
+          state::is_parts(p.table) ? state::read_part_key(p.table, p.key) : std::nullopt;
+      if (name) met(name->first.table, name->first.key);
+    }
+  }
 
   [[nodiscard]] bool missing(const state::record_name_view& record) const {
     return missing_.contains(record);
@@ -38,6 +49,11 @@ class damage {
   [[nodiscard]] bool missing_from(state::name_index table, bytes_view from) const {
     const auto at = missing_.lower_bound(state::record_name_view{table, from});
     return at != missing_.end() && at->table == table;
+  }
+  /// Whether a key of `table` that begins with `prefix` is missing.
+  [[nodiscard]] bool missing_within(state::name_index table, bytes_view prefix) const {
+    const auto at = missing_.lower_bound(state::record_name_view{table, prefix});
+    return at != missing_.end() && at->table == table && at->key.starts_with(prefix);
   }
   void rebuilt(const state::record_name& record) {
     missing_.erase(record);

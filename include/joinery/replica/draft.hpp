@@ -1,7 +1,8 @@
 // draft: a record inside a write transaction.
 //
 // Purpose: collects the operations on one record. What was written is visible to later reads in the
-// same transaction; only a field that is read again after a change is copied, never the record.
+// same transaction; only a field that is read again after a change is copied, never the record; of
+// a large one the parts that were changed.
 // Invariants: operations stand in the order in which they were made, coalesced where that changes
 // nothing; an update of a dead record is refused.
 // Thread-safety: none; lives in its transaction.
@@ -21,6 +22,8 @@ class draft_source {
   virtual ~draft_source() = default;
   /// The committed record, packed. Valid until the next call.
   virtual bytes_view committed(std::string_view table, bytes_view key) = 0;
+  /// Where large fields are read from; null where there are none.
+  virtual state::part_source* parts() { return nullptr; }
   [[nodiscard]] virtual const state::name_table& names() const = 0;
   [[nodiscard]] virtual const causal::roster& replicas() const = 0;
   /// The stamp that the transaction will have.
@@ -84,15 +87,56 @@ class draft final : public schema::record_access {
 
   bytes_view state(std::string_view field, crdt::shape type) override {
     const auto changed = changed_.find({field, type});
-    if (changed == changed_.end()) return base(field, type);
+    if (changed == changed_.end()) return whole_base(field, type);
     auto& c = changed->second;
     if (!c.copied) {
-      c.state = base(field, type);
+      c.state = whole_base(field, type);
       c.copied = true;
     }
     for (; c.applied < c.deltas.size(); ++c.applied)
       crdt::apply(type, c.state, c.deltas[c.applied], from_.stamp()).onto(c.state);
     return c.state;
+  }
+
+  schema::part_of_field part(std::string_view field, crdt::shape type,
+                             bytes_view element) override {
+    const auto found = base(field, type);
+    if (!found.parts) return {{}, state(field, type)};
+    if (auto* c = changed_part(field, type, state::beginning(element)))
+      return {{}, now(*c, field, type, found, element)};
+    schema::part_of_field out{from_.parts()->part(group(found), element), {}};
+    out.state = out.keeps;
+    return out;
+  }
+
+  void for_each_part(std::string_view field, crdt::shape type, bytes_view element,
+                     const part_visitor& each) override {
+    const auto found = base(field, type);
+    if (!found.parts) return record_access::for_each_part(field, type, element, each);
+    bytes next{state::beginning(element)};
+    // Shows the parts that were changed from `next` on, to below `end`, or to the last.
+    const auto show_changed = [&](std::optional<bytes_view> end) {
+      for (;;) {
+        auto* all = changed_parts(field, type);
+        if (all == nullptr) return true;
+        const auto at = all->lower_bound(next);
+        if (at == all->end() || (end && at->first >= *end)) return true;
+        next = at->first + '\0';
+        const bytes copy{now(at->second, field, type, found, at->first)};
+        if (!each(copy)) return false;
+      }
+    };
+    bool going = true;
+    from_.parts()->for_each_part(group(found), element, [&](bytes_view begins, bytes_view part) {
+      going = show_changed(begins);
+      if (!going || next > begins) return going;
+      const bool changed = changed_part(field, type, begins) != nullptr;
+      const bytes until{begins};
+      going = changed ? show_changed(until + '\0') : each(part);
+      next = std::max(next, until + '\0');
+      return going;
+    });
+    if (going) show_changed({});
   }
 
   void change(std::string_view field, crdt::shape type, bytes delta) override {
@@ -122,12 +166,21 @@ class draft final : public schema::record_access {
   }
 
  private:
+  // A part with the deltas that concern it.
+  struct changed_copy {
+    std::vector<std::size_t> deltas;  // indexes into those of the field
+    bytes state;
+    std::size_t applied = 0;
+    bool copied = false;
+  };
   struct changed_field {
     std::vector<bytes> deltas;
     std::map<bytes, std::size_t> last_op;  // by coalescing key: index into ops_
     bytes state;
     std::size_t applied = 0;
     bool copied = false;
+    std::map<bytes, changed_copy, std::less<>> parts;  // of a large one that is read; by beginning
+    std::size_t sorted = 0;                            // deltas that are in `parts`
   };
 
   // Operations before this point concern another life of the record: they are neither seen nor
@@ -137,11 +190,53 @@ class draft final : public schema::record_access {
     touched_ = false;
   }
 
-  bytes_view base(std::string_view field, crdt::shape type) {
+  [[nodiscard]] state::packed_field base(std::string_view field, crdt::shape type) {
     if (fresh_ || !alive_) return {};
     const auto name = from_.names().find(field);
     if (!name) return {};
-    return state::field_state(crdt::read_cell(from_.committed(table_, key_)).value, {*name, type});
+    return state::find_field(crdt::read_cell(from_.committed(table_, key_)).value, {*name, type});
+  }
+  // A large field is put together: for those who cannot go from part to part.
+  bytes_view whole_base(std::string_view field, crdt::shape type) {
+    const auto found = base(field, type);
+    if (!found.parts) return found.state;
+    auto& whole = whole_[{field, type}];
+    whole.clear();
+    from_.parts()->for_each_part(group(found), {}, [&](bytes_view, bytes_view part) {
+      whole += part;
+      return true;
+    });
+    return whole;
+  }
+
+  [[nodiscard]] state::part_group group(const state::packed_field& f) const {
+    return {from_.names().find(table_).value_or(0), key_, f.id, f.parts};
+  }
+  std::map<bytes, changed_copy, std::less<>>* changed_parts(std::string_view field,
+                                                            crdt::shape type) {
+    const auto changed = changed_.find({field, type});
+    if (changed == changed_.end()) return nullptr;
+    auto& c = changed->second;
+    for (; c.sorted < c.deltas.size(); ++c.sorted) {
+      const auto element = crdt::coalescing_key(type, c.deltas[c.sorted]);
+      c.parts[bytes{state::beginning(element)}].deltas.push_back(c.sorted);
+    }
+    return &c.parts;
+  }
+  changed_copy* changed_part(std::string_view field, crdt::shape type, bytes_view begins) {
+    auto* all = changed_parts(field, type);
+    if (all == nullptr) return nullptr;
+    const auto at = all->find(begins);
+    return at == all->end() ? nullptr : &at->second;
+  }
+  bytes_view now(changed_copy& c, std::string_view field, crdt::shape type,
+                 const state::packed_field& found, bytes_view element) {
+    if (!c.copied) c.state = bytes{from_.parts()->part(group(found), element)};
+    c.copied = true;
+    const auto& deltas = changed_.find({field, type})->second.deltas;
+    for (; c.applied < c.deltas.size(); ++c.applied)
+      crdt::apply(type, c.state, deltas[c.deltas[c.applied]], from_.stamp()).onto(c.state);
+    return c.state;
   }
 
   draft_source& from_;
@@ -156,6 +251,7 @@ class draft final : public schema::record_access {
   bool touched_ = false;  // by an operation of this life
   std::vector<op> ops_;
   std::map<std::pair<std::string_view, crdt::shape>, changed_field> changed_;
+  std::map<std::pair<std::string_view, crdt::shape>, bytes> whole_;
 };
 
 }  // namespace joinery::detail

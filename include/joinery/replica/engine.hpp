@@ -17,6 +17,7 @@
 #include "joinery/replica/describing.hpp"
 #include "joinery/replica/identity.hpp"
 #include "joinery/replica/intake.hpp"
+#include "joinery/replica/large_fields.hpp"
 #include "joinery/replica/local_side.hpp"
 #include "joinery/replica/membership_methods.hpp"
 #include "joinery/replica/mending.hpp"
@@ -39,8 +40,10 @@ class engine : public detail::mending<engine<Storage>>,
                public detail::membership_methods<engine<Storage>>,
                public detail::observing<engine<Storage>>,
                public detail::bootstrap<engine<Storage>>,
-               public detail::local_side<engine<Storage>> {
+               public detail::local_side<engine<Storage>>,
+               public detail::large_fields<engine<Storage>> {
   friend detail::mending<engine>;
+  friend detail::large_fields<engine>;
   friend detail::describing<engine>;
   friend detail::membership_methods<engine>;
   friend detail::observing<engine>;
@@ -109,6 +112,7 @@ class engine : public detail::mending<engine<Storage>>,
       if (auto done = take({}, false); !done) return done.error();
     if (auto done = this->bootstrap_step(); !done) return done;
     if (auto done = this->tend_members(); !done) return done;
+    if (auto done = this->sweep_parts(); !done) return done;
     static_cast<void>(this->trim_log());
     const bool unsynced = durable_position_ < state_.last_position || this->local_unsynced();
     if (unsynced && sync_is_due()) return flush();
@@ -135,6 +139,7 @@ class engine : public detail::mending<engine<Storage>>,
       if (!done) return done.error();
       if (*done) break;
     }
+    static_cast<void>(this->sweep_parts());
     state_.records.shrink(options_.cache_bytes);
     if (auto kept = upkeep_.checkpoint(storage_); !kept) return kept;
     for (auto more = this->trim_log(); more && *more;) more = this->trim_log();
@@ -193,9 +198,10 @@ class engine : public detail::mending<engine<Storage>>,
 
   /// The open conflicts, ascending by table name and key.
   result<std::vector<state::conflict>> conflicts() {
-    return state::all_conflicts(state_.names, state_.replicas, [&](auto table, auto&& each) {
-      return this->walk(table, state_.names[table], {}, each);
-    });
+    return state::all_conflicts(
+        state_.names, state_.replicas,
+        [&](auto table, auto&& each) { return this->walk(table, state_.names[table], {}, each); },
+        [&](const auto& of, auto&& each) { return this->walk_parts(of, {}, each); });
   }
 
   /// The state as it is now, for any thread, while this engine goes on. Any thread may call this.
@@ -425,6 +431,7 @@ class engine : public detail::mending<engine<Storage>>,
 
   result<> load() {
     read_only_ = storage_.read_only();
+    state_.parts.threshold = options_.large_field_bytes;
     history::log_floor floor;
     auto existing = detail::load_store(storage_, options_.space, state_, held_, snapshots_, floor);
     if (!existing) return existing.error();
@@ -451,6 +458,7 @@ class engine : public detail::mending<engine<Storage>>,
     if (auto done = detail::replay_log(storage_, cold, state_, snapshots_, options_); !done)
       if (auto stopped = repairs_.stop(storage_, state_, done.error(), now_ms()); !stopped)
         return stopped;
+    static_cast<void>(this->gather_indexed());  // or queries lack what cannot be read
     state_.refresh_indexes();
     // What an earlier process wrote and did not sync is as little durable as what this one writes.
     if (!read_only_)

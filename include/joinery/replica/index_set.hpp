@@ -63,6 +63,14 @@ class index_set {
     return nullptr;
   }
 
+  /// Those that queries cannot use.
+  [[nodiscard]] std::vector<schema::index_descriptor> incomplete() const {
+    std::vector<schema::index_descriptor> out;
+    for (const auto& i : indexes_)
+      if (!i.complete) out.push_back(i.what);
+    return out;
+  }
+
   /// Takes up the declared indexes. What cannot be built now is used incomplete (queries then walk
   /// the table) and tried again at the next opening. Call it before the log is replayed.
   template <history::storage S>
@@ -110,6 +118,7 @@ class index_set {
   template <history::storage_writer W>
   void store(W& to, record_vocabulary v, state::name_index table, bytes_view key,
              bytes_view packed) const {
+    if (state::is_parts(table)) return;
     std::optional<bytes> old;
     for (const auto& i : indexes_) {
       if (i.what.table != v.names[table]) continue;
@@ -125,11 +134,13 @@ class index_set {
   }
   /// The record is newer in memory than in the storage.
   void changed(record_vocabulary v, state::name_index table, bytes_view key, bytes_view packed) {
+    if (state::is_parts(table)) return;
     for (auto& i : indexes_)
       if (i.what.table == v.names[table]) i.overlay.set(key, i.values(packed, v));
   }
   /// The record is in the storage as it is in memory.
   void settled(const state::name_table& names, state::name_index table, bytes_view key) {
+    if (state::is_parts(table)) return;
     for (auto& i : indexes_)
       if (i.what.table == names[table]) i.overlay.erase(key);
   }
@@ -229,46 +240,55 @@ class index_set {
     return {};
   }
 
-  // Lists the stored records in an index that is not complete.
+  // Lists the stored records in an index that is not complete. It stays so while one has the field
+  // apart from it: see `large_fields::gather_indexed`.
   template <history::storage S>
   result<> build(S& storage, std::size_t which, record_vocabulary v) {
     auto& index = indexes_[which];
     const auto table = v.names.find(index.what.table);
-    while (!index.complete) {
-      const auto built = index.built;
+    auto after = index.built;
+    bool apart = false;
+    for (bool over = index.complete; !over;) {
+      auto next = after;
+      bool met = apart;
       auto done = storage.write([&](auto& w) -> result<> {
-        index.built = built;
         std::vector<std::pair<bytes, std::vector<bytes>>> found;
-        if (table) found = records_after(w, *table, built, index, v);
+        if (table) found = records_after(w, *table, after, index, v, met);
         for (const auto& [key, values] : found)
           for (const auto& value : values) put(w, index.id, value, key);
-        if (!found.empty()) index.built = found.back().first;
-        index.complete = found.size() < step_entries;
+        if (!found.empty()) next = found.back().first;
+        over = found.size() < step_entries;
+        index.complete = over && !met;
+        index.built = met ? bytes{} : next;
         write_list(w);
         return {};
       });
       if (!done) {
-        index.built = built;
+        index.built = apart ? bytes{} : after;
         index.complete = false;
         return done;
       }
+      after = std::move(next);
+      apart = met;
     }
     return {};
   }
   template <class View>
-  std::vector<std::pair<bytes, std::vector<bytes>>> records_after(View& view,
-                                                                  state::name_index table,
-                                                                  const bytes& after,
-                                                                  const secondary_index& index,
-                                                                  record_vocabulary v) const {
+  std::vector<std::pair<bytes, std::vector<bytes>>> records_after(
+      View& view, state::name_index table, const bytes& after, const secondary_index& index,
+      record_vocabulary v, bool& apart) const {
     std::vector<std::pair<bytes, std::vector<bytes>>> out;
+    const auto field = v.names.find(index.what.field);
     const auto prefix = history::index_key(table);
     const auto from = after.empty() ? prefix : prefix + after + '\0';
     view.scan(place_.records, from, [&](bytes_view full, bytes_view value) {
       if (!full.starts_with(prefix) || out.size() == step_entries) return false;
       const auto record = history::open_record(full, value, place_.records);
-      out.emplace_back(full.substr(prefix.size()),
-                       index.values(record ? record->packed : bytes_view{}, v));
+      const auto packed = record ? record->packed : bytes_view{};
+      if (field &&
+          state::find_field(crdt::read_cell(packed).value, {*field, index.what.type}).parts)
+        apart = true;
+      out.emplace_back(full.substr(prefix.size()), index.values(packed, v));
       return true;
     });
     return out;

@@ -161,7 +161,7 @@ class local_side : public local_schema<Engine> {
       self().repairs_.ledger().given_up(quarantined(c));
       const auto table = local().names[c.table];
       if (self().feed().wants(table, c.key, true))
-        self().feed().changed(table, c.key, std::move(c.before), c.after, true);
+        self().feed().changed(table, c.key, std::move(c.before), c.after, false, true);
     }
   }
   /// Whether something local may not be on the device yet that is not in the log.

@@ -49,8 +49,9 @@ class mending {
     if (!what.is_record()) return logged(what.origin, what.seq);
     if (repairs_.stopped_at() || !self().state_.names.find(what.table)) return nothing{};
     if (auto synced = self().flush(); !synced) return synced.error();
-    const auto packed = self().record(what.table, what.key);
-    if (!packed && packed.error().code == errc::quarantined) return nothing{};
+    const auto packed = self().whole_record(what.table, what.key, most_given);
+    const auto code = packed ? errc{} : packed.error().code;
+    if (code == errc::quarantined || code == errc::too_large) return nothing{};
     if (!packed) return packed.error();
     if (packed->empty()) return nothing{};
     return nothing{write_record_answer(*packed, self().state_.replicas, self().state_.seen,
@@ -162,7 +163,10 @@ class mending {
   template <class Slot>
   void write_again(state::name_index table, bytes_view key, const Slot& slot) {
     const auto done = self().storage_.write([&](auto& writer) -> result<> {
-      history::put_record(writer, table, key, slot.position, slot.packed);
+      if (state::is_parts(table))
+        history::put_part(writer, table, key, slot.position, slot.packed);
+      else
+        history::put_record(writer, table, key, slot.position, slot.packed);
       if (self().state_.joining) writer.erase(history::area::staged, staged_key(table, key));
       return {};
     });
@@ -237,6 +241,9 @@ class mending {
   std::uint64_t last_scrub_ms_ = 0;
 
  private:
+  // A record travels as one message.
+  static constexpr std::size_t most_given = codec::max_changeset / 2;
+
   Engine& self() noexcept { return static_cast<Engine&>(*this); }
   const Engine& self() const noexcept { return static_cast<const Engine&>(*this); }
 

@@ -149,6 +149,7 @@ class table_migrator final : private draft_source {
   }
 
   bytes_view committed(std::string_view, bytes_view) override { return packed_; }
+  state::part_source* parts() override { return parts_in(engine_); }
   const state::name_table& names() const override { return engine_.names(); }
   const causal::roster& replicas() const override { return engine_.replicas(); }
   causal::stamp stamp() const override { return {stamp_.first, stamp_.second, context_}; }

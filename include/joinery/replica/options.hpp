@@ -59,6 +59,9 @@ struct replica_options {
 
   /// Records in memory beyond this many bytes are dropped once the snapshot has them.
   std::size_t cache_bytes = 64u << 20;
+  /// A set, tally or map that takes more bytes than this in its record is taken apart: its entries
+  /// stand beside the record, each for itself. Fields that an index lists stay whole.
+  std::size_t large_field_bytes = 16u << 10;
   /// A snapshot step runs when this many records or log bytes are newer than the last snapshot.
   std::size_t snapshot_records = 4096;
   std::size_t snapshot_log_bytes = 4u << 20;

@@ -14,6 +14,7 @@
 
 #include "joinery/history/floor.hpp"
 #include "joinery/history/snapshot.hpp"
+#include "joinery/state/large_field.hpp"
 #include "joinery/state/working_set.hpp"
 
 namespace joinery::detail {
@@ -67,6 +68,24 @@ inline result<staged_record> open_staged(bytes_view key, bytes_view value) {
   return r;
 }
 
+/// A stored record in one piece: its large fields are read from their parts. They are as they were
+/// at the join as long as the record is: nobody names another generation before it is written.
+template <history::storage_view V>
+result<bytes> stored_whole(V& view, state::name_index table, bytes_view key, bytes_view packed) {
+  return state::whole_record(packed, [&](const state::packed_field& f, auto&& each) {
+    const auto prefix = history::record_key(state::parts_of(table),
+                                            state::parts_prefix({table, key, f.id, f.parts}));
+    result<> read;
+    view.scan(history::area::records, prefix, [&](bytes_view full, bytes_view value) {
+      if (!full.starts_with(prefix)) return false;
+      auto part = history::open_record(full, value);
+      if (!part) read = part.error();
+      return part && each(full.substr(prefix.size()), part->packed);
+    });
+    return read;
+  });
+}
+
 /// A record as `records` and, while a join is pending, the staged one together say. `join` may be
 /// null.
 template <history::storage_view V>
@@ -85,9 +104,10 @@ result<std::optional<state::stored_record>> read_record(V& view, const pending_j
   if (!value) return found;
   auto staged = open_staged(other, *value);
   if (!staged) return staged.error();
-  const bytes_view own = found ? bytes_view{found->packed} : bytes_view{};
+  auto own = stored_whole(view, table, key, found ? bytes_view{found->packed} : bytes_view{});
+  if (!own) return own.error();
   return std::optional<state::stored_record>{
-      {state::join_record(own, join->own, staged->packed, join->other), join->position}};
+      {state::join_record(*own, join->own, staged->packed, join->other), join->position}};
 }
 
 /// Entries of `where` from `from` on, as far as they begin with `prefix` and within `limits`:
@@ -159,7 +179,9 @@ result<state::stored_batch> read_records(V& view, const pending_join* join, stat
   for (auto& [k, record] : other->records) {
     if (end && k > *end) break;
     auto& mine = merged[k];
-    mine = {state::join_record(mine.packed, join->own, record.packed, join->other), join->position};
+    auto whole = stored_whole(view, table, k, mine.packed);
+    if (!whole) return damaged(k), whole.error();
+    mine = {state::join_record(*whole, join->own, record.packed, join->other), join->position};
   }
   state::stored_batch out;
   out.more = end.has_value();

@@ -180,7 +180,8 @@ class field_query {
   }
   row<Record> row_of(bytes_view key, const shared_bytes& packed) const {
     return row<Record>{std::make_unique<detail::row_access>(table_, bytes{key}, packed,
-                                                            engine_->names(), engine_->replicas())};
+                                                            engine_->names(), engine_->replicas(),
+                                                            detail::parts_in(*engine_))};
   }
 
   Engine* engine_;

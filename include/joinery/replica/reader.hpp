@@ -20,7 +20,8 @@ class reader {
 
   explicit reader(std::shared_ptr<image_type> image) : image_(std::move(image)) {}
 
-  /// The living record under `key`; an empty row when there is none. Rows may outlive the reader.
+  /// The living record under `key`; an empty row when there is none. Rows may outlive the reader;
+  /// one with a large field then keeps what the reader kept.
   template <class Record>
   [[nodiscard]] row<Record> find(std::string_view key) const {
     auto packed = part<Record>().record(Schema::template find<Record>::name, key).value();
@@ -69,9 +70,12 @@ class reader {
   template <class Record>
   row<Record> make_row(bytes_view key, shared_bytes packed) const {
     const auto& indexes = part<Record>().indexes();
+    // The image only when it may be read again: it keeps the storage from using freed space.
+    std::shared_ptr<const void> keeps = indexes;
+    if (state::has_large_fields(crdt::read_cell(packed).value)) keeps = image_;
     return row<Record>{std::make_unique<detail::row_access>(
         Schema::template find<Record>::name, bytes{key}, std::move(packed), indexes->names,
-        indexes->replicas, indexes)};
+        indexes->replicas, image_.get(), std::move(keeps))};
   }
 
   std::shared_ptr<image_type> image_;

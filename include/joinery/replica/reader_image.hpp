@@ -2,8 +2,9 @@
 //
 // Purpose: a pinned image of the storage, the records that were dirty at that moment, and the
 // version, names and ids that belong to them.
-// Invariants: shows one version until it is ended, and then gives its error: never something else.
-// Records that are missing from the image because they were damaged are `quarantined`, not absent.
+// Invariants: shows one version, parts of records included, until it is ended, and then gives its
+// error: never something else. Records that are missing from the image because they were damaged
+// are `quarantined`, not absent.
 // Thread-safety: any number of threads may read; their reads of the storage take turns.
 #pragma once
 
@@ -19,7 +20,7 @@
 namespace joinery::detail {
 
 template <history::storage S>
-class reader_image {
+class reader_image final : public state::part_source {
  public:
   using pinned = typename S::pinned;
 
@@ -50,14 +51,10 @@ class reader_image {
 
   result<shared_bytes> record(std::string_view table, bytes_view key) {
     const auto index = indexes_->names.find(table);
+    if (index) return at(*index, key);
     auto newer = newer_records();
     if (!newer) return newer.error();
-    if (!index) return shared_bytes{};
-    if (const auto* hot = (*newer)->find(*index, key)) return *hot;
-    cold_reader cold{*this, join_, &known_};
-    auto stored = cold.load(*index, key);
-    if (!stored) return stored.error();
-    return *stored ? shared_bytes{std::move((*stored)->packed)} : shared_bytes{};
+    return shared_bytes{};
   }
 
   /// `each(key, const shared_bytes&) -> bool`, in key order, dead records among them. No lock is
@@ -74,6 +71,7 @@ class reader_image {
     auto done = state::canonical_state(
         indexes_->replicas, seen_, indexes_->names,
         [this](auto table, auto&& each) { return this->walk(table, {}, each); },
+        [this](const auto& of, auto&& each) { return this->walk_parts(of, {}, each); },
         [&](bytes_view piece) { hash.add(piece); });
     if (!done) return done.error();
     return hash.finish();
@@ -82,7 +80,16 @@ class reader_image {
   result<std::vector<state::conflict>> conflicts() {
     return state::all_conflicts(
         indexes_->names, indexes_->replicas,
-        [this](auto table, auto&& each) { return this->walk(table, {}, each); });
+        [this](auto table, auto&& each) { return this->walk(table, {}, each); },
+        [this](const auto& of, auto&& each) { return this->walk_parts(of, {}, each); });
+  }
+
+  shared_bytes part(const state::part_group& of, bytes_view element) override {
+    return at(state::parts_of(of.table), state::part_key(of, element)).value();
+  }
+  void for_each_part(const state::part_group& of, bytes_view element,
+                     const visitor& each) override {
+    walk_parts(of, element, each).value();
   }
 
   /// A read of the storage's image (cold_reader).
@@ -103,12 +110,32 @@ class reader_image {
   }
 
  private:
+  result<shared_bytes> at(state::name_index table, bytes_view key) {
+    auto newer = newer_records();
+    if (!newer) return newer.error();
+    if (const auto* hot = (*newer)->find(table, key)) return *hot;
+    cold_reader cold{*this, join_, &known_};
+    auto stored = cold.load(table, key);
+    if (!stored) return stored.error();
+    return *stored ? shared_bytes{std::move((*stored)->packed)} : shared_bytes{};
+  }
+
+  template <class F>
+  result<> walk_parts(const state::part_group& of, bytes_view element, F&& each) {
+    const auto prefix = state::parts_prefix(of);
+    return walk(state::parts_of(of.table), state::part_key(of, element),
+                [&](bytes_view key, const shared_bytes& part) {
+                  return key.starts_with(prefix) &&
+                         each(key.substr(prefix.size()), bytes_view{part});
+                });
+  }
+
   template <class F>
   result<> walk(state::name_index table, bytes_view from, F&& each) {
     auto newer = newer_records();
     if (!newer) return newer.error();
     if (known_.missing_from(table, from))
-      return damage::quarantined(std::string{indexes_->names[table]});
+      return damage::quarantined(std::string{indexes_->names[state::table_of(table)]});
     cold_reader cold{*this, join_, &known_};
     return state::walk_records(
         [&](auto t, auto key, auto limits) { return (*newer)->newer(t, key, limits); }, cold, table,

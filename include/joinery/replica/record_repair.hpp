@@ -1,4 +1,4 @@
-// record_repair: makes records anew from the log.
+// record_repair: makes records, and parts of large fields, anew from the log.
 //
 // Purpose: a damaged record of the snapshot is not lost as long as the log has its operations: they
 // are applied again, from nothing, or from the state that a peer has given.
@@ -15,12 +15,26 @@
 
 namespace joinery::detail {
 
-/// A record as it was at a version: what a rebuild begins with.
+/// A record as it was at a version: what a rebuild begins with. Or a part of a large field, in
+/// which incarnation of its record.
 struct record_base {
   bytes packed;
   causal::version seen;
+  std::uint64_t incarnation = 0;  ///< of a part
 };
 using record_bases = std::map<state::record_name, record_base, state::record_order>;
+
+/// Applies an operation to a part, if it concerns that.
+inline void apply_to_part(record_base& part, const state::part_group& group, bytes_view begins,
+                          const codec::record_op& op, state::field_id field,
+                          const causal::stamp& by) {
+  if (op.incarnation < part.incarnation) return;
+  if (op.incarnation > part.incarnation) part.packed.clear();
+  part.incarnation = op.incarnation;
+  if (!crdt::carries_delta(op.action) || field != group.field) return;
+  if (state::beginning(crdt::coalescing_key(field.type, op.delta)) != begins) return;
+  crdt::apply(field.type, part.packed, op.delta, by).onto(part.packed);
+}
 
 /// Applies one changeset to those of `records` that it touches and that have not seen it.
 inline void apply_to(record_bases& records, const replica_state& state, causal::dot at,
@@ -30,15 +44,24 @@ inline void apply_to(record_bases& records, const replica_state& state, causal::
     const auto& where = c.records[op.record];
     const auto table = state.names.find(c.names[where.table]);
     if (!table) continue;
-    const auto found = records.find(state::record_name_view{*table, where.key});
-    if (found == records.end() || found->second.seen.seen(at)) continue;
     state::field_id field;
     if (crdt::carries_delta(op.action)) {
       const auto name = state.names.find(c.names[op.field]);
       if (!name) continue;
       field = {*name, op.type};
     }
-    state::apply_op(found->second.packed, op.action, op.incarnation, field, op.delta, by);
+    const auto found = records.find(state::record_name_view{*table, where.key});
+    if (found != records.end() && !found->second.seen.seen(at))
+      state::apply_op(found->second.packed, op.action, op.incarnation, field, op.delta, by);
+    const auto prefix = state::parts_prefix(where.key);
+    auto part = records.lower_bound(state::record_name_view{state::parts_of(*table), prefix});
+    for (; part != records.end() && part->first.table == state::parts_of(*table) &&
+           part->first.key.starts_with(prefix);
+         ++part) {
+      const auto name = state::read_part_key(part->first.table, part->first.key);
+      if (name && !part->second.seen.seen(at))
+        apply_to_part(part->second, name->first, name->second, op, field, by);
+    }
   }
 }
 

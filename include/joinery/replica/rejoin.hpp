@@ -173,12 +173,12 @@ class rejoining {
   result<> make_record(const record_place& where, const std::vector<old_operation>& operations,
                        const causal::stamp& by, codec::changeset_writer& out, std::size_t& size,
                        rejoin_report& part) {
-    auto ours = from_.record(where.first, where.second);
+    auto ours = from_.whole_record(where.first, where.second);
     if (!ours) return ours.error();
-    auto theirs = to_.record(where.first, where.second);
+    auto theirs = to_.whole_record(where.first, where.second);
     if (!theirs) return theirs.error();
-    const replay_side from{bytes{ours->view()}, from_.names(), from_.replicas()};
-    const replay_side to{bytes{theirs->view()}, to_.names(), to_.replicas()};
+    const replay_side from{std::move(*ours), from_.names(), from_.replicas()};
+    const replay_side to{std::move(*theirs), to_.names(), to_.replicas()};
     record_replay replay{from, from_.seen(), to, by};
     for (const auto& o : operations) replay.make(o);
     for (auto& op : replay.operations()) {

@@ -195,9 +195,13 @@ result<> store_renewal(S& storage, replica_state& state, const renewal& r, const
     }
     if (!r.from_the_beginning())
       history::put_sealed(writer, area::meta, "floor", history::write_floor(r.floor));
-    if (!r.entries.empty())
-      r.from_the_beginning() ? undo_by_log(writer, state, r)
-                             : undo_by_peers(writer, state, r, fresh_index, now_ms);
+    if (r.entries.empty()) return {};
+    r.from_the_beginning() ? undo_by_log(writer, state, r)
+                           : undo_by_peers(writer, state, r, fresh_index, now_ms);
+    // The parts of those records are another history's: no generation of the next one is theirs.
+    bytes epoch;
+    byte_writer{epoch}.varint(state.parts.epoch + std::uint64_t{1});
+    history::put_sealed(writer, area::meta, parts_epoch, epoch);
     return {};
   });
   if (done)

@@ -50,6 +50,7 @@ class repairs {
   template <history::storage S>
   result<> settle(S& storage, const replica_state& state, std::uint64_t now_ms) {
     if (!ledger_.met_any()) return {};
+    if (state.joining) ledger_.meet_owners(false);
     std::vector<bytes> keys;
     for (const auto& r : ledger_.met_records()) keys.push_back(history::record_key(r.table, r.key));
     result<> aside;
@@ -128,8 +129,13 @@ class repairs {
       for (const auto& [position, at] : *dots)
         if (out.size() < most) out.push_back({state.replicas[at.replica], at.seq});
     }
-    for (const auto& r : ledger_.missing_records())
-      if (out.size() < most) out.push_back({{}, 0, std::string{state.names[r.table]}, r.key});
+    for (const auto& r : ledger_.missing_records()) {
+      auto key = r.key;
+      if (const auto part = part_of(r)) key = bytes{part->first.key};
+      wanted record{{}, 0, std::string{state.names[state::table_of(r.table)]}, std::move(key)};
+      if (out.size() < most && (out.empty() || out.back() != record))
+        out.push_back(std::move(record));
+    }
     return out;
   }
 
@@ -138,8 +144,7 @@ class repairs {
   template <history::storage S>
   result<bool> take_record(S& storage, replica_state& state, const wanted& what, bytes_view data) {
     const auto table = state.names.find(what.table);
-    if (!table || stopped_ || !ledger_.missing(state::record_name_view{*table, what.key}))
-      return false;
+    if (!table || stopped_ || missing_of({*table, what.key}).empty()) return false;
     const auto answer = read_record_answer(data);
     if (!answer)
       return error{errc::malformed, "a record that cannot be read", what.table,
@@ -159,7 +164,8 @@ class repairs {
       return false;
     }
     record_bases records;
-    records[{*table, what.key}] = std::move(base);
+    for (const auto& missing : missing_of({*table, what.key}))
+      records[missing] = is_whole(missing) ? base : part_base(base, missing);
     auto done = finish(storage, state, std::move(records), false);
     if (done) return true;
     const bool log_is_short = done.error().code == errc::checksum || done.error().code == errc::gap;
@@ -167,6 +173,39 @@ class repairs {
   }
 
  private:
+  static std::optional<std::pair<state::part_group, bytes_view>> part_of(
+      const state::record_name& r) {
+    return is_whole(r) ? std::nullopt : state::read_part_key(r.table, r.key);
+  }
+  static bool is_whole(const state::record_name& r) { return !state::is_parts(r.table); }
+
+  /// What is missing of a record: itself, or parts of its large fields.
+  [[nodiscard]] std::vector<state::record_name> missing_of(const state::record_name& record) const {
+    std::vector<state::record_name> out;
+    const auto& all = ledger_.missing_records();
+    if (all.contains(record)) out.push_back(record);
+    const auto parts = state::parts_of(record.table);
+    const auto prefix = state::parts_prefix(record.key);
+    for (auto at = all.lower_bound(state::record_name_view{parts, prefix});
+         at != all.end() && at->table == parts && at->key.starts_with(prefix); ++at)
+      out.push_back(*at);
+    return out;
+  }
+  /// What a record in one piece has of a part.
+  static record_base part_base(const record_base& whole, const state::record_name& name) {
+    const auto cell = crdt::read_cell(whole.packed);
+    record_base out{{}, whole.seen, cell.incarnation};
+    const auto part = part_of(name);
+    if (!part) return out;
+    byte_writer w{out.packed};
+    crdt::detail::for_each_entry(state::field_state(cell.value, part->first.field),
+                                 [&](crdt::detail::entry e) {
+                                   if (state::beginning(e.key) == part->second)
+                                     crdt::detail::write_entry(w, e.key, e.payload);
+                                 });
+    return out;
+  }
+
   template <history::storage S>
   result<> finish(S& storage, const replica_state& state, record_bases records, bool anew) {
     bool whole = !anew;

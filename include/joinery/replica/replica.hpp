@@ -177,10 +177,10 @@ class replica {
       return engine;
   }
   template <class Record, class Part>
-  static row<Record> make_row(const Part& from, bytes_view key, shared_bytes packed) {
-    return row<Record>{std::make_unique<detail::row_access>(Schema::template find<Record>::name,
-                                                            bytes{key}, std::move(packed),
-                                                            from.names(), from.replicas())};
+  static row<Record> make_row(Part& from, bytes_view key, shared_bytes packed) {
+    return row<Record>{std::make_unique<detail::row_access>(
+        Schema::template find<Record>::name, bytes{key}, std::move(packed), from.names(),
+        from.replicas(), detail::parts_in(from))};
   }
 
   std::unique_ptr<engine_type> engine_;

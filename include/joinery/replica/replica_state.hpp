@@ -12,6 +12,7 @@
 #include "joinery/history/head.hpp"
 #include "joinery/history/origins.hpp"
 #include "joinery/replica/local_tables.hpp"
+#include "joinery/replica/record_folding.hpp"
 #include "joinery/state/change.hpp"
 #include "joinery/state/working_set.hpp"
 
@@ -35,6 +36,7 @@ struct replica_state {
   state::working_set records;
   index_set indexes;
   local_tables local;
+  part_rules parts;
   std::uint64_t last_position = 0;
   std::uint64_t logged_bytes = 0;  ///< of all changesets that were ever put into the log
   std::uint64_t joins = 0;         ///< snapshots joined since it was opened
@@ -92,8 +94,9 @@ struct replica_state {
   }
 
   /// Folds `c`, which stands at `position`, into version, clock and records. Cannot fail: `prepare`
-  /// gave indexes to every id and name in it and loaded its records. Records that already stand for
-  /// `position` are left as they are. `watching` is told what becomes of the records that it wants.
+  /// gave indexes to every id and name in it and loaded its records and parts. Records that already
+  /// stand for `position` are left as they are. `watching` is told what becomes of the records that
+  /// it wants.
   template <class Observer = state::no_observer>
   void fold(causal::dot at, const codec::changeset& c, const crypto::digest& chain,
             std::uint64_t position, Observer&& watching = {}) {
@@ -110,18 +113,19 @@ struct replica_state {
       const auto& where = c.records[record];
       const auto table = *names.find(c.names[where.table]);
       auto* slot = records.find(table, where.key);
-      const bool apply = slot != nullptr && slot->position < position;
-      const bool watched = apply && watching.wants(c.names[where.table], where.key);
+      record_folding folding{records, parts, slot, position};
+      const bool watched = folding.folds() && watching.wants(c.names[where.table], where.key);
       auto old = watched ? slot->packed : shared_bytes{};
       for (; i < c.ops.size() && c.ops[i].record == record; ++i) {
         const auto& op = c.ops[i];
-        if (!apply) continue;
         state::field_id field;
         if (crdt::carries_delta(op.action)) field = {*names.find(c.names[op.field]), op.type};
-        state::apply_op(slot->packed.edit(), op.action, op.incarnation, field, op.delta, by);
+        folding.apply(op, field, i, by, [&](state::field_id f) { return may_grow(table, f); });
       }
-      if (apply) records.changed(*slot, position);
-      if (watched) watching.changed(c.names[where.table], where.key, std::move(old), slot->packed);
+      folding.finish();
+      if (watched)
+        watching.changed(c.names[where.table], where.key, std::move(old), slot->packed,
+                         folding.parts_changed());
     }
   }
 
@@ -138,22 +142,47 @@ struct replica_state {
     }
   }
 
-  /// Gives every name in `c` an index and reads every record of it in, so that `fold` cannot fail.
-  /// Records that were found damaged count as an error, or are left out: `fold` passes them over,
-  /// and they are rebuilt from the log.
+  /// Whether a field may be taken apart. Those of the engine's own tables are read in one piece,
+  /// and an index lists a record with its own bytes.
+  [[nodiscard]] bool may_grow(state::name_index table, state::field_id field) {
+    return !names[table].starts_with("joinery.") &&
+           indexes.find(names[table], names[field.name], field.type) == nullptr;
+  }
+
+  /// Gives every name in `c` an index and reads its records and parts in, so that `fold` cannot
+  /// fail. Records that were found damaged count as an error, or are left out: `fold` passes them
+  /// over, and they are rebuilt from the log.
   template <state::cold_records C>
   result<> prepare(const codec::changeset& c, C& cold, damaged_records damaged) {
     for (const auto& s : c.seen) index_of(s.replica);
     for (const auto name : c.names) names.add(name);
     for (const auto& r : c.records) {
       auto slot = records.load(cold, *names.find(c.names[r.table]), r.key);
-      if (slot) continue;
-      const auto code = slot.error().code;
-      const bool known = code == errc::quarantined && damaged != damaged_records::refused;
-      const bool fresh = code == errc::checksum && damaged == damaged_records::left_out;
-      if (!known && !fresh) return slot.error();
+      if (!slot && !passes_over(slot.error(), damaged)) return slot.error();
+    }
+    parts.prepared = last_position;
+    for (const auto& op : c.ops) {
+      if (!crdt::carries_delta(op.action) || !state::has_entries(op.type)) continue;
+      const auto& r = c.records[op.record];
+      const auto table = *names.find(c.names[r.table]);
+      const auto* slot = records.find(table, r.key);
+      if (slot == nullptr) continue;
+      const auto cell = crdt::read_cell(slot->packed);
+      const state::field_id id{*names.find(c.names[op.field]), op.type};
+      const auto found = state::find_field(cell.value, id);
+      if (!found.parts || cell.incarnation != op.incarnation) continue;
+      auto part = records.load(cold, state::parts_of(table),
+                               state::part_key({table, r.key, id, found.parts},
+                                               crdt::coalescing_key(op.type, op.delta)));
+      if (!part && !passes_over(part.error(), damaged)) return part.error();
     }
     return {};
+  }
+
+ private:
+  static bool passes_over(const error& e, damaged_records damaged) {
+    return (e.code == errc::quarantined && damaged != damaged_records::refused) ||
+           (e.code == errc::checksum && damaged == damaged_records::left_out);
   }
 };
 

@@ -2,7 +2,8 @@
 //
 // Purpose: the record's packed bytes at one moment, with the struct's handles bound to them. It
 // stays as it was, whatever happens in the replica afterwards; the bytes are copied only when the
-// replica changes the record while the row lives.
+// replica changes the record while the row lives. Large fields are read from where they are when
+// they are asked: a row from a replica shows them as they are then.
 // Invariants: reading only; writing through it throws `failure` (read_only). It must not outlive
 // the replica that it is from; one from a reader may outlive that.
 // Thread-safety: one from a replica belongs to the replica's thread; one from a reader is as a
@@ -13,7 +14,7 @@
 
 #include "joinery/base/shared_bytes.hpp"
 #include "joinery/schema/schema.hpp"
-#include "joinery/state/record.hpp"
+#include "joinery/state/large_field.hpp"
 
 namespace joinery {
 
@@ -22,20 +23,41 @@ namespace detail {
 class row_access final : public schema::record_access {
  public:
   row_access(std::string_view table, bytes key, shared_bytes packed, const state::name_table& names,
-             const causal::roster& replicas, std::shared_ptr<const void> keeps = nullptr)
+             const causal::roster& replicas, state::part_source* parts,
+             std::shared_ptr<const void> keeps = nullptr)
       : table_(table),
         key_(std::move(key)),
         packed_(std::move(packed)),
         names_(names),
         replicas_(replicas),
+        parts_(parts),
         keeps_(std::move(keeps)) {}
 
   [[nodiscard]] bytes_view key() const noexcept { return key_; }
 
   bytes_view state(std::string_view field, crdt::shape type) override {
-    const auto name = names_.find(field);
-    if (!name) return {};
-    return state::field_state(crdt::read_cell(packed_).value, {*name, type});
+    const auto found = find(field, type);
+    if (!found.parts) return found.state;
+    throw failure({errc::too_large, "a large field in one piece",
+                   where() + " field " + std::string{field}, "read it entry by entry"});
+  }
+  schema::part_of_field part(std::string_view field, crdt::shape type,
+                             bytes_view element) override {
+    const auto found = find(field, type);
+    if (!found.parts) return {{}, found.state};
+    schema::part_of_field out{parts_->part(group(found), element), {}};
+    out.state = out.keeps;
+    return out;
+  }
+  void for_each_part(std::string_view field, crdt::shape type, bytes_view element,
+                     const part_visitor& each) override {
+    const auto found = find(field, type);
+    if (!found.parts) {
+      each(found.state);
+      return;
+    }
+    parts_->for_each_part(group(found), element,
+                          [&](bytes_view, bytes_view part) { return each(part); });
   }
   void change(std::string_view field, crdt::shape, bytes) override {
     throw failure({errc::read_only, "a change outside a write transaction",
@@ -56,13 +78,32 @@ class row_access final : public schema::record_access {
   }
 
  private:
+  [[nodiscard]] state::packed_field find(std::string_view field, crdt::shape type) const {
+    const auto name = names_.find(field);
+    if (!name) return {};
+    return state::find_field(crdt::read_cell(packed_).value, {*name, type});
+  }
+  [[nodiscard]] state::part_group group(const state::packed_field& f) const {
+    return {names_.find(table_).value_or(0), key_, f.id, f.parts};
+  }
+
   std::string_view table_;
   bytes key_;
   shared_bytes packed_;
   const state::name_table& names_;
   const causal::roster& replicas_;
-  std::shared_ptr<const void> keeps_;  // whatever owns names and roster, when the replica does not
+  state::part_source* parts_;          // null where no field is large
+  std::shared_ptr<const void> keeps_;  // whatever owns these, when the replica does not
 };
+
+/// Where the large fields of `from`'s records are read; null for who has none.
+template <class From>
+state::part_source* parts_in(From& from) {
+  if constexpr (std::derived_from<From, state::part_source>)
+    return &from;
+  else
+    return nullptr;
+}
 
 /// Calls `each(key, record)`; whether to go on.
 template <class F, class Record>

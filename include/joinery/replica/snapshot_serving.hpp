@@ -191,9 +191,15 @@ class snapshot_serving {
       table_ = table;
       const bytes from = after_.empty() ? bytes{} : after_ + '\0';
       bool full = false;
-      auto walked = state.records.for_each(
-          cold, *state.names.find(table), from, [&](bytes_view key, bytes_view packed) {
-            const auto portable = state::portable_record(packed, map, state.names);
+      result<> whole;
+      const auto index = *state.names.find(table);
+      auto walked =
+          state.records.for_each(cold, index, from, [&](bytes_view key, bytes_view packed) {
+            auto record = state::whole_record(packed, [&](const auto& f, auto&& each) {
+              return state.records.for_each_part(cold, {index, key, f.id, f.parts}, {}, each);
+            });
+            if (!record) return whole = record.error(), false;
+            const auto portable = state::portable_record(*record, map, state.names);
             const auto size = table.size() + key.size() + portable.size();
             full = out.size() > empty && out.size() + size > limit;
             if (full) return false;
@@ -205,6 +211,7 @@ class snapshot_serving {
             return true;
           });
       if (!walked) return walked.error();
+      if (!whole) return whole.error();
       if (full) break;
     }
     return out.size() > empty ? out : bytes{};

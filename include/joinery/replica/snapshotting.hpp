@@ -70,11 +70,13 @@ class snapshotting {
         const bool full =
             count >= limits.snapshot_step_records || size >= limits.snapshot_step_bytes;
         if (full && count > 0) return false;
-        state.indexes.store(writer, state.vocabulary(), slot.name().table, slot.name().key,
-                            slot.packed);
-        history::put_record(writer, slot.name().table, slot.name().key, slot.position, slot.packed);
-        if (state.joining)
-          writer.erase(history::area::staged, staged_key(slot.name().table, slot.name().key));
+        const auto& [table, key] = slot.name();
+        state.indexes.store(writer, state.vocabulary(), table, key, slot.packed);
+        if (state::is_parts(table))
+          history::put_part(writer, table, key, slot.position, slot.packed);
+        else
+          history::put_record(writer, table, key, slot.position, slot.packed);
+        if (state.joining) writer.erase(history::area::staged, staged_key(table, key));
         size += slot.packed.size();
         ++count;
         return true;

@@ -2,8 +2,8 @@
 //
 // Purpose: makes a new store, loads an existing one, and replays the log that the snapshot does not
 // cover.
-// Keys: `meta` has "format", "space", "replica", "snapshot" and "floor"; `roster` and `names` have
-// fixed32 index → id or name.
+// Keys: `meta` has "format", "space", "replica", "snapshot", "floor" and "parts" (the epoch of
+// generations; absent: 0); `roster` and `names` have fixed32 index → id or name.
 // Invariants: whatever is loaded has passed its checksum; a format that is not known is refused.
 // Thread-safety: none; called while a replica opens.
 #pragma once
@@ -16,6 +16,7 @@
 namespace joinery::detail {
 
 inline constexpr std::string_view store_format = "joinery store 1";
+inline constexpr std::string_view parts_epoch = "parts";
 
 /// Stores the roster entries and names that the storage has not got. `all_names_stored` once that
 /// is committed.
@@ -150,6 +151,10 @@ result<bool> load_store(S& storage, const space_id& wanted, replica_state& state
     });
     if (!names) return names;
     all_names_stored(state);
+    auto epoch = history::get_sealed(view, area::meta, parts_epoch);
+    if (!epoch) return epoch.error();
+    if (*epoch)
+      state.parts.epoch = static_cast<std::uint32_t>(byte_reader{**epoch}.varint_up_to(~0u));
 
     auto below = load_floor(view);
     if (!below) return below.error();

@@ -144,6 +144,7 @@ class transaction final : private detail::draft_source {
   bytes_view committed(std::string_view table, bytes_view key) override {
     return engine_.record(table, key).value();
   }
+  state::part_source* parts() override { return detail::parts_in(engine_); }
   const state::name_table& names() const override { return engine_.names(); }
   const causal::roster& replicas() const override { return engine_.replicas(); }
   causal::stamp stamp() const override { return {stamp_.first, stamp_.second, context_}; }

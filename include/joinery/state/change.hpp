@@ -42,8 +42,9 @@ struct change_origin {
 namespace state {
 
 /// What a reader sees of the difference between two packed states of a record; nothing when he sees
-/// none.
-inline std::optional<change_kind> visible_change(bytes_view before, bytes_view after) {
+/// none. `parts`: whether entries of its large fields changed.
+inline std::optional<change_kind> visible_change(bytes_view before, bytes_view after,
+                                                 bool parts = false) {
   const auto old = crdt::read_cell(before);
   const auto now = crdt::read_cell(after);
   if (!old.alive() && !now.alive()) return std::nullopt;
@@ -51,7 +52,7 @@ inline std::optional<change_kind> visible_change(bytes_view before, bytes_view a
   if (!old.alive())
     return old.incarnation == now.incarnation ? change_kind::revived : change_kind::created;
   if (old.incarnation != now.incarnation) return change_kind::replaced;
-  if (old.value == now.value) return std::nullopt;
+  if (old.value == now.value && !parts) return std::nullopt;
   return change_kind::updated;
 }
 
@@ -71,11 +72,12 @@ struct change_batch {
   std::vector<record_change> records;
 };
 
-/// Told by a fold about each record, before and after. This one is not interested.
+/// Told by a fold about each record, before and after, and whether entries of its large fields
+/// changed. This one is not interested.
 struct no_observer {
   static constexpr bool wants(std::string_view, bytes_view) noexcept { return false; }
-  static void changed(std::string_view, bytes_view, const shared_bytes&,
-                      const shared_bytes&) noexcept {}
+  static void changed(std::string_view, bytes_view, const shared_bytes&, const shared_bytes&,
+                      bool) noexcept {}
 };
 
 }  // namespace state

@@ -3,7 +3,8 @@
 // Purpose: a dead cell keeps its value, so that an update that did not see the delete brings all of
 // it back. Once no such update can come any more, the value can go.
 // Invariants: incarnation and mark stay, of the record and of every entry of its maps; living cells
-// lose nothing; the canonical form is the same before and after.
+// lose nothing; the canonical form is the same before and after. A large field's entries are
+// cleaned in their parts; a dead record lets go of its parts with its value.
 // Thread-safety: pure functions. Whether the time has come is for the caller to know (replica/).
 #pragma once
 
@@ -51,7 +52,7 @@ inline bool may_hold_dead_cells(const crdt::cell_view& record) {
   if (!record.alive()) return !record.presence.empty() || !record.value.empty();
   bool maps = false;
   for_each_field(record.value, [&](const packed_field& f) {
-    maps = maps || f.id.type.outer() == crdt::kind::map;
+    maps = maps || (!f.parts && f.id.type.outer() == crdt::kind::map);
   });
   return maps;
 }
@@ -66,12 +67,22 @@ inline std::optional<cleaned> clean_record(bytes_view record) {
     std::size_t cells = 0;
     byte_writer w{out};
     for_each_field(value, [&](const packed_field& f) {
+      if (f.parts) return write_large_field(w, f.id, f.parts);
       bytes state;
       cells += detail::clean_field(f.id.type, f.state, state);
       write_field(w, f.id, state);
     });
     return cells;
   });
+  if (done.cells == 0) return std::nullopt;
+  return done;
+}
+
+/// The same for a part of a large field.
+inline std::optional<cleaned> clean_part(crdt::shape type, bytes_view part) {
+  if (type.outer() != crdt::kind::map) return std::nullopt;
+  cleaned done;
+  done.cells = detail::clean_field(type, part, done.record);
   if (done.cells == 0) return std::nullopt;
   return done;
 }

@@ -48,12 +48,15 @@ void conflicts_in(crdt::shape type, bytes_view packed, std::vector<bytes>& path,
 
 }  // namespace detail
 
-/// Calls `each(conflict)` for the open conflicts of one record.
-template <class F>
-void conflicts_of(std::string_view table, bytes_view key, bytes_view record,
-                  const name_table& names, const causal::roster& replicas, F&& each) {
+/// Calls `each(conflict)` for the open conflicts of one record. `parts(const packed_field&, each)
+/// -> result<>` calls `each(beginning, part) -> bool` for the parts of a large field.
+template <class Parts, class F>
+result<> conflicts_of(std::string_view table, bytes_view key, bytes_view record,
+                      const name_table& names, const causal::roster& replicas, Parts&& parts,
+                      F&& each) {
   const auto cell = crdt::read_cell(record);
-  if (!cell.alive()) return;
+  result<> read;
+  if (!cell.alive()) return read;
   for_each_field(cell.value, [&](const packed_field& f) {
     std::vector<bytes> path;
     const auto found = [&](bytes_view packed, const std::vector<bytes>& at) {
@@ -66,26 +69,38 @@ void conflicts_of(std::string_view table, bytes_view key, bytes_view record,
       c.writes.back().shown = true;
       each(std::move(c));
     };
-    detail::conflicts_in(f.id.type, f.state, path, found);
+    if (!f.parts) return detail::conflicts_in(f.id.type, f.state, path, found);
+    if (!read || f.id.type.outer() != crdt::kind::map) return;
+    read = parts(f, [&](bytes_view, bytes_view part) {
+      detail::conflicts_in(f.id.type, part, path, found);
+      return true;
+    });
   });
+  return read;
 }
 
-/// The open conflicts of all records, ascending by table name and key. `walk(table, each)` as for
+/// The open conflicts of all records, ascending by table name and key. `walk` and `parts` as for
 /// `canonical_state`.
-template <class Walk>
+template <class Walk, class Parts>
 result<std::vector<conflict>> all_conflicts(const name_table& names, const causal::roster& replicas,
-                                            Walk&& walk) {
+                                            Walk&& walk, Parts&& parts) {
   std::vector<conflict> out;
   std::vector<name_index> tables(names.size());
   for (name_index i = 0; i < tables.size(); ++i) tables[i] = i;
   std::sort(tables.begin(), tables.end(), [&](auto a, auto b) { return names[a] < names[b]; });
   for (const auto table : tables) {
+    result<> read;
     auto walked = walk(table, [&](bytes_view key, bytes_view packed) {
-      conflicts_of(names[table], key, packed, names, replicas,
-                   [&](conflict c) { out.push_back(std::move(c)); });
-      return true;
+      read = conflicts_of(
+          names[table], key, packed, names, replicas,
+          [&](const packed_field& f, auto&& in) {
+            return parts(part_group{table, key, f.id, f.parts}, in);
+          },
+          [&](conflict c) { out.push_back(std::move(c)); });
+      return read.has_value();
     });
     if (!walked) return walked.error();
+    if (!read) return read.error();
   }
   return out;
 }

@@ -14,7 +14,7 @@ class overlay {
  public:
   explicit overlay(const working_set& records) {
     records_.reserve(records.dirty_count());
-    records.for_each_dirty(0, {}, [&](const auto& slot) {
+    records.for_each_dirty(first_name().table, {}, [&](const auto& slot) {
       records_.push_back({slot.name(), slot.packed});
       return true;
     });

@@ -3,6 +3,8 @@
 // Purpose: how a record stands in memory and in snapshots, and the operations on it. Everything
 // works on the packed bytes in place; a field's state is found by a walk over the fields before it.
 // Packed as a cell (crdt/detail/cell.hpp) with the value (varint name, varint shape, block state)*.
+// Of a large field, whose entries stand apart (part.hpp), the shape has its highest bit set, and in
+// place of the state stands the generation of its parts.
 // Invariants: fields ascend by (name, shape); no field with an empty state. The shape is part of a
 // field's identity: two programs that give one name different kinds do not damage each other's
 // values.
@@ -12,29 +14,31 @@
 #include <vector>
 
 #include "joinery/crdt/dispatch.hpp"
-#include "joinery/state/names.hpp"
+#include "joinery/state/part.hpp"
 
 namespace joinery::state {
 
 using causal::stamp;
 using causal::version;
 
-struct field_id {
-  name_index name = 0;
-  crdt::shape type;
-  friend constexpr auto operator<=>(const field_id&, const field_id&) = default;
-};
-
 struct packed_field {
   field_id id;
-  bytes_view state;
+  bytes_view state;  ///< empty when it stands apart
+  generation parts;  ///< of a large field
 };
+
+inline constexpr std::uint32_t large_bit = 0x8000'0000;
 
 inline packed_field read_field(byte_reader& in) {
   packed_field f;
   f.id.name = static_cast<name_index>(in.varint_up_to(0xFFFFFFFF));
-  f.id.type = crdt::shape::from_code(static_cast<std::uint32_t>(in.varint_up_to(0xFFFFFFFF)));
+  const auto code = static_cast<std::uint32_t>(in.varint_up_to(0xFFFFFFFF));
+  f.id.type = crdt::shape::from_code(code & ~large_bit);
   f.state = in.block();
+  if ((code & large_bit) == 0) return f;
+  byte_reader made{std::exchange(f.state, {})};
+  f.parts.epoch = static_cast<std::uint32_t>(made.varint_up_to(0xFFFFFFFF));
+  f.parts.made = made.varint();
   return f;
 }
 
@@ -43,6 +47,15 @@ inline void write_field(byte_writer& out, field_id id, bytes_view state) {
   out.varint(id.name);
   out.varint(id.type.code());
   out.block(state);
+}
+inline void write_large_field(byte_writer& out, field_id id, generation parts) {
+  bytes made;
+  byte_writer w{made};
+  w.varint(parts.epoch);
+  w.varint(parts.made);
+  out.varint(id.name);
+  out.varint(id.type.code() | large_bit);
+  out.block(made);
 }
 
 /// Calls `each(packed_field)` over a record's value.
@@ -55,23 +68,31 @@ void for_each_field(bytes_view value, F&& each) {
   }
 }
 
-/// The state of a field; empty when it was never written.
-inline bytes_view field_state(bytes_view value, field_id id) {
+/// The field as it stands in a record; empty when it was never written.
+inline packed_field find_field(bytes_view value, field_id id) {
   byte_reader in{value};
   while (!in.at_end()) {
     const auto f = read_field(in);
     if (!in.ok() || f.id > id) break;
-    if (f.id == id) return f.state;
+    if (f.id == id) return f;
   }
-  return {};
+  return {id, {}, {}};
 }
+/// The state of a field that stands in the record; empty when it was never written.
+inline bytes_view field_state(bytes_view value, field_id id) { return find_field(value, id).state; }
+
+/// What became of an operation on a record's field.
+struct applied {
+  generation parts;      ///< of a large field: it is to be applied to the part of its element
+  std::size_t size = 0;  ///< of the field's state, when it was applied
+};
 
 namespace detail {
 
 // Applies a delta to one field of the value that starts at `value_at`, moving only the bytes behind
 // it.
-inline void apply_field(bytes& record, std::size_t value_at, field_id id, bytes_view delta,
-                        const stamp& by) {
+inline applied apply_field(bytes& record, std::size_t value_at, field_id id, bytes_view delta,
+                           const stamp& by) {
   byte_reader in{bytes_view{record}.substr(value_at)};
   while (!in.at_end()) {
     const auto at = value_at + in.position();
@@ -83,42 +104,58 @@ inline void apply_field(bytes& record, std::size_t value_at, field_id id, bytes_
       crdt::apply(id.type, {}, delta, by).onto(state);
       write_field(w, id, state);
       record.insert(at, fresh);
-      return;
+      return {{}, state.size()};
     }
     if (f.id != id) continue;
+    if (f.parts) return {f.parts, 0};
     auto change = crdt::apply(id.type, f.state, delta, by);
     const auto size = f.state.size() - change.removed + change.inserted.size();
     const auto end = value_at + in.position();
     if (size == 0) {
       record.erase(at, end - at);
-      return;
+      return {};
     }
     const auto state_at = end - f.state.size();
     const auto length_at = state_at - varint_size(f.state.size());
     change.at += state_at;
     change.onto(record);
-    if (size == end - state_at) return;
+    if (size == end - state_at) return {{}, size};
     bytes length;
     byte_writer{length}.varint(size);
     record.replace(length_at, state_at - length_at, length);
-    return;
+    return {{}, size};
   }
   bytes state;
   crdt::apply(id.type, {}, delta, by).onto(state);
   byte_writer w{record};
   write_field(w, id, state);
+  return {{}, state.size()};
 }
 
 }  // namespace detail
 
-/// Integrates one operation of the changeset `by` into `record`, in place.
-inline void apply_op(bytes& record, crdt::cell_action action, std::uint64_t incarnation,
-                     field_id field, bytes_view delta, const stamp& by) {
+/// Integrates one operation of the changeset `by` into `record`, in place; but for what concerns an
+/// element of a large field, which is left to the caller.
+inline applied apply_op(bytes& record, crdt::cell_action action, std::uint64_t incarnation,
+                        field_id field, bytes_view delta, const stamp& by) {
   if (const auto value_at = crdt::detail::touch_cell(record, incarnation, action, by))
-    detail::apply_field(record, *value_at, field, delta, by);
+    return detail::apply_field(record, *value_at, field, delta, by);
+  return {};
 }
 
-/// Merges two states of one record over the same roster and names.
+namespace detail {
+
+/// For whoever works on records in one piece: what stands apart must not be taken for absent.
+inline void demand_whole(const packed_field& f) {
+  if (f.parts)
+    throw failure({errc::invalid_argument, "a record whose large field stands apart from it", "",
+                   "put it together first: whole_record"});
+}
+
+}  // namespace detail
+
+/// Merges two states of one record over the same roster and names. Precondition: both are whole
+/// (large_field.hpp).
 inline bytes join_record(bytes_view a, const version& seen_by_a, bytes_view b,
                          const version& seen_by_b) {
   return crdt::detail::join_cell(a, seen_by_a, b, seen_by_b, [&](bytes_view x, bytes_view y) {
@@ -130,6 +167,8 @@ inline bytes join_record(bytes_view a, const version& seen_by_a, bytes_view b,
       const auto fx = rx.at_end() ? packed_field{} : read_field(px);
       const auto fy = ry.at_end() ? packed_field{} : read_field(py);
       if (!px.ok() || !py.ok()) break;
+      detail::demand_whole(fx);
+      detail::demand_whole(fy);
       const bool take_x = !rx.at_end() && (ry.at_end() || fx.id <= fy.id);
       const bool take_y = !ry.at_end() && (rx.at_end() || fy.id <= fx.id);
       const auto id = take_x ? fx.id : fy.id;
@@ -145,7 +184,7 @@ inline bytes join_record(bytes_view a, const version& seen_by_a, bytes_view b,
 
 /// The canonical form: replica indexes mapped by `map` (whose `canonical` is set), fields under
 /// their names in order, dead cells as incarnation and mark. Equal on all replicas of equal
-/// versions.
+/// versions. Precondition: a record that lives, or whose values are wanted, is whole.
 inline bytes canonical_record(bytes_view record, const crdt::reindexing& map,
                               const name_table& names) {
   return crdt::detail::reindex_cell(record, map, [&](bytes_view value) {
@@ -156,6 +195,7 @@ inline bytes canonical_record(bytes_view record, const crdt::reindexing& map,
     };
     std::vector<named> fields;
     for_each_field(value, [&](const packed_field& f) {
+      detail::demand_whole(f);
       fields.push_back({names[f.id.name], f.id.type, f.state});
     });
     std::sort(fields.begin(), fields.end(), [](const named& a, const named& b) {

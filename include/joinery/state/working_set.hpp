@@ -6,7 +6,9 @@
 // dropped, a clean one equals its stored form. `position` is the log position that the record
 // stands for: replay skips what it already holds. Slots stay where they are until they are dropped,
 // which only `shrink` does, in constant time a record and the longest unused first; what is absent
-// goes before everything else.
+// goes before everything else. Parts of large fields (part.hpp) are records like others here; they
+// come first in order, so that a snapshot has a field's parts before it has the record that names
+// them.
 // Thread-safety: none; guarded by its owner.
 #pragma once
 
@@ -32,9 +34,12 @@ struct record_name_view {
 struct record_order {
   using is_transparent = void;
   bool operator()(const record_name_view& a, const record_name_view& b) const {
-    return std::tie(a.table, a.key) < std::tie(b.table, b.key);
+    const auto x = a.table ^ parts_bit, y = b.table ^ parts_bit;  // parts before records
+    return std::tie(x, a.key) < std::tie(y, b.key);
   }
 };
+/// What comes first of all.
+inline record_name_view first_name() { return {parts_of(0), {}}; }
 struct record_equal {
   using is_transparent = void;
   bool operator()(const record_name_view& a, const record_name_view& b) const noexcept {
@@ -103,17 +108,24 @@ class working_set {
     return at == slots_.end() ? nullptr : &at->second;
   }
 
-  /// To be told after a slot's bytes have changed.
-  void changed(slot& s, std::uint64_t position) {
+  /// An empty slot for what is known not to be stored, or not to count if it is. It stands for
+  /// `position`.
+  slot& make(name_index table, bytes key, std::uint64_t position) {
+    const auto [at, fresh] = slots_.try_emplace(record_name{table, std::move(key)});
+    auto& s = at->second;
+    s.name_ = &at->first;
+    s.packed = {};
     s.position = position;
-    if (!s.dirty_) {
-      unlink(s);
-      s.dirty_ = true;
-      dirty_.insert(&s);
-    }
+    if (fresh) link_oldest(s);
     weigh(s);
-    ++changes_;
-    if (follow_changes) touched_.push_back(s.name());
+    return s;
+  }
+
+  /// To be told after a slot's bytes have changed.
+  void changed(slot& s, std::uint64_t position) { changed(s, position, dirty_); }
+  /// As `changed`, for what was taken out of `of`: it must be stored before that is.
+  void taken_out(slot& s, std::uint64_t position, slot& of) {
+    changed(s, position, writing_.contains(&of) ? writing_ : dirty_);
   }
   /// Whether `take_touched` is to be told of changes.
   bool follow_changes = false;
@@ -125,6 +137,17 @@ class working_set {
   result<> for_each(C& cold, name_index table, bytes_view from, F&& each) {
     return walk_records([this](auto t, auto key, auto limits) { return newer(t, key, limits); },
                         cold, table, from, each);
+  }
+
+  /// Walks the parts that `of` names, from the one of `element` on: `each(beginning, const
+  /// shared_bytes&) -> bool`.
+  template <cold_records C, class F>
+  result<> for_each_part(C& cold, const part_group& of, bytes_view element, F&& each) {
+    const auto prefix = parts_prefix(of);
+    return for_each(cold, parts_of(of.table), part_key(of, element),
+                    [&](bytes_view key, const shared_bytes& part) {
+                      return key.starts_with(prefix) && each(key.substr(prefix.size()), part);
+                    });
   }
 
   /// Dirty records of `table` from `key` on.
@@ -215,6 +238,18 @@ class working_set {
     bool operator()(const auto& a, const auto& b) const { return record_order{}(name(a), name(b)); }
   };
   using slot_set = std::set<slot*, slot_order>;
+
+  void changed(slot& s, std::uint64_t position, slot_set& among) {
+    s.position = position;
+    if (!s.dirty_) {
+      unlink(s);
+      s.dirty_ = true;
+      among.insert(&s);
+    }
+    weigh(s);
+    ++changes_;
+    if (follow_changes && !is_parts(s.name().table)) touched_.push_back(s.name());
+  }
 
   void weigh(slot& s) {
     constexpr std::size_t of_allocation = 16;

@@ -134,7 +134,7 @@ class inspection {
   }
 
   result<> one_record() {
-    const auto kept = e_.record(options_.table, *options_.key);
+    const auto kept = e_.whole_record(options_.table, *options_.key);
     const auto packed = view_of(kept);
     const bool local = inspect_local_record(e_.local(), out_, options_.table, *options_.key);
     if (packed && packed->empty() && local) return {};
@@ -144,9 +144,9 @@ class inspection {
                    "inspect the table to see its keys"};
     print(*options_.key, packed);
     if (!packed) return {};
-    state::conflicts_of(options_.table, *options_.key, bytes{*packed}, e_.names(), e_.replicas(),
-                        [&](const state::conflict& c) { print(c); });
-    return {};
+    const auto no_parts = [](const auto&, auto&&) { return result<>{}; };  // it is in one piece
+    return state::conflicts_of(options_.table, *options_.key, *packed, e_.names(), e_.replicas(),
+                               no_parts, [&](const state::conflict& c) { print(c); });
   }
 
   template <class Bytes>

@@ -99,17 +99,17 @@ inline std::string json_field(crdt::shape type, bytes_view state, const causal::
 }
 
 /// `{"key":…,"alive":true,"incarnation":1,"fields":{…}}`. A name that stands for several kinds is
-/// followed by them: "score:mv".
+/// followed by them: "score:mv". A field whose entries stand apart is no more than mentioned.
 inline std::string json_record(bytes_view key, bytes_view packed, const state::name_table& names,
                                const causal::roster& replicas) {
   const auto cell = crdt::read_cell(packed);
-  std::map<std::string, std::map<crdt::shape, bytes_view>> by_name;
+  std::map<std::string, std::map<crdt::shape, state::packed_field>> by_name;
   state::for_each_field(cell.value, [&](const state::packed_field& f) {
-    by_name[std::string{names[f.id.name]}][f.id.type] = f.state;
+    by_name[std::string{names[f.id.name]}][f.id.type] = f;
   });
   detail::json_list fields('{');
   for (const auto& [name, forms] : by_name) {
-    for (const auto& [type, state] : forms) {
+    for (const auto& [type, field] : forms) {
       auto label = name;
       if (forms.size() > 1) {
         auto inside = type;
@@ -117,7 +117,8 @@ inline std::string json_record(bytes_view key, bytes_view packed, const state::n
         label += ":";
         label += crdt::name_of(inside.outer());
       }
-      fields.add(json_string(label), json_field(type, state, replicas));
+      fields.add(json_string(label), field.parts ? json_string("large: inspect the record alone")
+                                                 : json_field(type, field.state, replicas));
     }
   }
   detail::json_list out('{');

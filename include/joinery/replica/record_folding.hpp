@@ -1,0 +1,127 @@
+// record_folding: applies a changeset's operations to one record, wherever its fields are.
+//
+// Purpose: an operation on a large field goes to the part of its element; a field that outgrows its
+// record is taken apart at once, so that no operation of a long changeset works on a long string.
+// Invariants: a part, like a record, passes over what it already holds: each has its own position.
+// What was taken out of a record is written to the snapshot before the record is. Parts count as
+// changed only in `finish`, so that all operations of one changeset find the position from before.
+// Thread-safety: none; lives for one record of one changeset.
+#pragma once
+
+#include "joinery/codec/changeset.hpp"
+#include "joinery/crdt/coalesce.hpp"
+#include "joinery/state/large_field.hpp"
+#include "joinery/state/working_set.hpp"
+
+namespace joinery::detail {
+
+/// When fields become large, and which parts count.
+struct part_rules {
+  std::size_t threshold = ~std::size_t{0};  ///< a field above this many bytes is taken apart
+  std::uint32_t epoch = 0;                  ///< of generations that are made now
+  std::uint64_t prepared = 0;  ///< parts of generations up to this log position were looked up
+  bool sweep_due = true;       ///< some generation may be in no record any more
+};
+
+class record_folding {
+ public:
+  using slot = state::working_set::slot;
+
+  /// `place`: null when the record is damaged, and left out.
+  record_folding(state::working_set& records, part_rules& rules, slot* place,
+                 std::uint64_t position)
+      : records_(records), rules_(rules), slot_(place), position_(position) {
+    if (slot_ == nullptr) return;
+    before_ = slot_->position;
+    folds_ = before_ < position_;
+    incarnation_ = crdt::read_cell(slot_->packed).incarnation;
+  }
+
+  /// Whether the record itself does not stand for the changeset's position yet.
+  [[nodiscard]] bool folds() const noexcept { return folds_; }
+
+  /// `may_grow(field_id)`: whether a field may be taken apart.
+  template <class F>
+  void apply(const codec::record_op& op, state::field_id field, std::size_t number,
+             const causal::stamp& by, F&& may_grow) {
+    if (slot_ == nullptr) return;
+    if (!folds_) return catch_up(op, field, by);
+    const auto done =
+        state::apply_op(slot_->packed.edit(), op.action, op.incarnation, field, op.delta, by);
+    if (done.parts) return apply_to_part(done.parts, field, op.delta, by);
+    constexpr auto most = std::size_t{1} << state::generation::operation_bits;
+    if (done.size > rules_.threshold && state::has_entries(field.type) && number + 1 < most &&
+        may_grow(field))
+      take_apart(field, number + 1);
+  }
+
+  /// Tells the working set what has changed.
+  void finish() {
+    if (slot_ == nullptr) return;
+    if (folds_) {
+      const auto now = crdt::read_cell(slot_->packed).incarnation;
+      rules_.sweep_due = rules_.sweep_due || (incarnation_ > 0 && now != incarnation_);
+      records_.changed(*slot_, position_);
+    }
+    for (auto* part : taken_out_) records_.taken_out(*part, position_, *slot_);
+    for (auto* part : touched_) records_.changed(*part, position_);
+  }
+  [[nodiscard]] bool parts_changed() const noexcept {
+    return !taken_out_.empty() || !touched_.empty();
+  }
+
+ private:
+  // The record is as of this position or a later one; its parts need not be.
+  void catch_up(const codec::record_op& op, state::field_id field, const causal::stamp& by) {
+    if (!crdt::carries_delta(op.action) || !state::has_entries(field.type)) return;
+    const auto cell = crdt::read_cell(slot_->packed);
+    if (cell.incarnation != op.incarnation) return;
+    const auto found = state::find_field(cell.value, field);
+    if (found.parts) apply_to_part(found.parts, field, op.delta, by);
+  }
+
+  void apply_to_part(state::generation made, state::field_id field, bytes_view delta,
+                     const causal::stamp& by) {
+    if (!folds_ && made.position() >= position_) return;  // it began with this
+    const auto& name = slot_->name();
+    const auto table = state::parts_of(name.table);
+    auto key = state::part_key({name.table, name.key, field, made},
+                               crdt::coalescing_key(field.type, delta));
+    auto* part = records_.find(table, key);
+    if (part == nullptr) {
+      // Of a generation that was looked up, only a damaged part is not there: it is left out.
+      if (made.position() <= rules_.prepared) return;
+      part = &records_.make(table, std::move(key), before_);
+    }
+    if (part->position >= position_) return;
+    const auto change = crdt::apply(field.type, part->packed, delta, by);
+    if (change.removed == 0 && change.inserted.empty()) return;
+    change.onto(part->packed.edit());
+    // What the record's generation began with is not looked for in the log.
+    (made.position() == position_ ? taken_out_ : touched_).push_back(part);
+  }
+
+  void take_apart(state::field_id field, std::size_t number) {
+    const auto& name = slot_->name();
+    const state::part_group group{name.table, name.key, field,
+                                  state::generation::at(rules_.epoch, position_, number)};
+    const auto prefix = state::parts_prefix(group);
+    state::take_apart(slot_->packed.edit(), field, group.made, [&](bytes_view begins, bytes part) {
+      auto& fresh = records_.make(state::parts_of(name.table), prefix + bytes{begins}, before_);
+      fresh.packed = std::move(part);
+      taken_out_.push_back(&fresh);
+    });
+  }
+
+  state::working_set& records_;
+  part_rules& rules_;
+  slot* slot_;
+  std::uint64_t position_;
+  std::uint64_t before_ = 0;
+  std::uint64_t incarnation_ = 0;
+  bool folds_ = false;
+  std::vector<slot*> taken_out_;
+  std::vector<slot*> touched_;
+};
+
+}  // namespace joinery::detail
