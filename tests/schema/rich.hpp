@@ -43,14 +43,15 @@ struct device {
   memory_storage disk;
   manual_clock time{1'000'000};
   testing::prng dice;
+  std::size_t large_field_bytes = replica_options{}.large_field_bytes;
   database db;
 
   explicit device(std::uint64_t seed) : dice(seed), db(open()) {}
   device(const device&) = delete;
   database open() {
-    return database::open(disk.share(),
-                          {.space = space_named("schemas"), .time = &time, .random = &dice})
-        .value();
+    replica_options o{.space = space_named("schemas"), .time = &time, .random = &dice};
+    o.large_field_bytes = large_field_bytes;
+    return database::open(disk.share(), o).value();
   }
   void reopen() { db = open(); }
 

@@ -46,7 +46,7 @@ struct observed {
   std::optional<errc> failed_a;
   std::optional<errc> failed_b;
 };
-observed meet(peer& a, peer& b) {
+observed observe(peer& a, peer& b) {
   joinery::sync::session_options options;
   options.once = true;
   joinery::sync::session sa{*a.e, options, 0};
@@ -82,7 +82,7 @@ TEST_CASE(
         put_back(a, image);
         const auto old_id = a.id();
         for (int n = 0; n < since; ++n) add(a, 100), expected += 100;
-        const auto seen = meet(a, b);
+        const auto seen = observe(a, b);
         CHECK(seen.failed_a == errc::renewed);
         CHECK(seen.failed_b == errc::renewed);
         CHECK(a.id() != old_id);
@@ -161,7 +161,7 @@ TEST_CASE("a program that connects a replica to itself is told so, and no id is 
   peer a{1};
   add(a, 1);
   const auto id = a.id();
-  const auto seen = meet(a, a);
+  const auto seen = observe(a, a);
   CHECK((seen.failed_a == errc::fork || seen.failed_b == errc::fork));
   CHECK(a.id() == id);
 }
@@ -205,7 +205,7 @@ TEST_CASE("two branches that were both given away are a fork: reported, kept, an
   add(d, 100'000);
   join(d, c).value();
 
-  const auto seen = meet(b, c);
+  const auto seen = observe(b, c);
   CHECK_FALSE(seen.failed_a);
   CHECK_FALSE(seen.failed_b);
   REQUIRE(seen.a);
@@ -232,7 +232,7 @@ TEST_CASE("two branches that were both given away are a fork: reported, kept, an
   peer e{5};
   add(e, 1'000'000);
   join(e, b).value();
-  CHECK(meet(b, c).b->forked == 1);
+  CHECK(observe(b, c).b->forked == 1);
   CHECK(sum(e) == 1'100'121);
   CHECK(sum(c) == 1'111'001);
 }

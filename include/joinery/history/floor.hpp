@@ -25,7 +25,7 @@ struct log_floor {
   causal::version version;           ///< the log lacks nothing above it
   causal::version changed;           ///< the same, of changesets that may have changed something
   std::vector<std::uint64_t> joins;  ///< positions above `position` without an entry
-  std::uint64_t acknowledged = 0;    ///< the last own changeset that some peer is known to have
+  causal::version acknowledged;      ///< of own changesets, those that some peer is known to have
 
   /// The position of the first entry that a log with this floor can have.
   [[nodiscard]] std::uint64_t first() const {
@@ -48,7 +48,7 @@ inline bytes write_floor(const log_floor& floor) {
   write_version(w, floor.changed);
   w.varint(floor.joins.size());
   for (const auto join : floor.joins) w.varint(join);
-  w.varint(floor.acknowledged);
+  write_version(w, floor.acknowledged);
   return out;
 }
 inline result<log_floor> read_floor(bytes_view content) {
@@ -60,7 +60,7 @@ inline result<log_floor> read_floor(bytes_view content) {
   floor.changed = read_version(in);
   for (auto n = in.varint_up_to(in.left()); n > 0 && in.ok(); --n)
     floor.joins.push_back(in.varint());
-  floor.acknowledged = in.varint();
+  floor.acknowledged = read_version(in);
   if (!in.finished() || !std::is_sorted(floor.joins.begin(), floor.joins.end()))
     return error{errc::malformed, "the log's floor is not readable", "meta entry floor",
                  "restore the store"};

@@ -24,6 +24,7 @@ class admission {
   result<> judge(const codec::changeset& c, F&& saw) const {
     if (!members_.closed()) return {};
     const auto* e = members_.find(c.origin);
+    if (e == nullptr && !members_.complete()) return {};
     const auto state = e != nullptr ? e->state : member_state::unknown;
     if (state == member_state::evicted && !admitted_here(c.origin))
       return refused(c, "was evicted, and every member knows");

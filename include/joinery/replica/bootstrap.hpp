@@ -31,7 +31,9 @@ class bootstrap {
   /// A peer is known to have `heads`, durably. Own changesets that no peer has stay in the log.
   void acknowledged(std::span<const history::head> heads) {
     for (const auto& h : heads)
-      if (h.origin == self().state_.self) self().retention_.acknowledged(h.seq);
+      if (wrote(h.origin))
+        if (const auto ours = chain_at(h.origin, h.seq); ours && *ours && **ours == h.chain)
+          self().retention_.acknowledged({*self().state_.replicas.find(h.origin), h.seq});
   }
 
   result<std::optional<crypto::digest>> chain_at(const replica_id& origin, std::uint64_t seq) {
@@ -61,6 +63,7 @@ class bootstrap {
       return error{errc::malformed, "a request for a snapshot that cannot be read", "",
                    "the peer is at fault"};
     if (auto done = e.flush(); !done) return done.error();
+    if (auto whole = whole_state(); !whole) return whole.error();
     auto rest = snapshot_serving::rest(*wanted, e.storage_, e.state_, e.retention_);
     if (!rest) return rest.error();
     if (*rest) return std::move(**rest);
@@ -72,7 +75,14 @@ class bootstrap {
     if (auto done = e.flush(); !done) return done.error();
     if (s.outdated(e.state_)) s = snapshot_serving::all(e.state_, e.retention_, chunk_bytes);
     auto cold = e.cold();
-    return s.next(e.state_, cold, chunk_bytes);
+    if (auto whole = whole_state(); !whole) return whole.error();
+    auto chunk = s.next(e.state_, cold, chunk_bytes);
+    while (!chunk && e.mends(chunk.error())) {
+      if (auto whole = whole_state(); !whole) return whole.error();
+      s = snapshot_serving::all(e.state_, e.retention_, chunk_bytes);
+      chunk = s.next(e.state_, cold, chunk_bytes);
+    }
+    return chunk;
   }
   [[nodiscard]] bool outdated(const snapshot_serving& s) const { return s.outdated(self().state_); }
   /// What the peer has once it has the records, before the tail.
@@ -99,10 +109,11 @@ class bootstrap {
   /// Takes one chunk. When it was the last, the snapshot is joined: gives the heads that are
   /// covered now. Errors: malformed, fork, clock_drift, too_large (what is staged is dropped); the
   /// storage's.
-  result<std::optional<std::vector<history::head>>> take_chunk(bytes_view chunk) {
+  result<std::optional<std::vector<history::head>>> take_chunk(
+      bytes_view chunk, const std::shared_ptr<const void>& session = {}) {
     using heads = std::vector<history::head>;
     auto& e = self();
-    if (auto may = writable(); !may) return may.error();
+    if (auto may = writable(session); !may) return may.error();
     auto kind = staging_.take(e.storage_, e.state_, e.options_, e.latest_ms(), chunk);
     e.gate_.tried(kind ? result<>{} : kind.error(), chunk.size(), e.now_ms());
     if (!kind) return failed(kind.error());
@@ -116,9 +127,10 @@ class bootstrap {
   /// Takes changesets that follow the snapshot's records. Errors: as `take_chunk`. Whether they may
   /// come in at all was judged by the peer, which holds them: this replica may not know of the
   /// admissions yet that stand in the records before them.
-  result<> take_tail(std::span<const bytes_view> changesets) {
+  result<> take_tail(std::span<const bytes_view> changesets,
+                     const std::shared_ptr<const void>& session = {}) {
     auto& e = self();
-    if (auto may = writable(); !may) return may;
+    if (auto may = writable(session); !may) return may;
     auto done = staging_.take_tail(e.storage_, e.state_, e.options_, e.latest_ms(), changesets);
     std::size_t size = 0;
     for (const auto data : changesets) size += data.size();
@@ -169,8 +181,11 @@ class bootstrap {
   /// Drops a few of the oldest log entries, when it is time. True when there are more.
   result<bool> trim_log() {
     auto& e = self();
-    return e.retention_.step(e.storage_, e.state_, e.snapshots_.position(), e.upkeep_.read_up_to(),
-                             e.now_ms(), e.options_);
+    std::vector<causal::replica_index> own{e.state_.index_of(e.state_.self)};
+    for (const auto& id : e.marks_.former)
+      if (const auto r = e.state_.replicas.find(id)) own.push_back(*r);
+    return e.retention_.step(e.storage_, e.state_, own, e.snapshots_.position(),
+                             e.upkeep_.read_up_to(), e.now_ms(), e.options_);
   }
 
   /// A little of what is left to do after a join, or after a snapshot was given up.
@@ -203,8 +218,27 @@ class bootstrap {
   Engine& self() noexcept { return static_cast<Engine&>(*this); }
   const Engine& self() const noexcept { return static_cast<const Engine&>(*this); }
 
-  result<> writable() {
+  // What is missing here would be taken for absent by a peer.
+  result<> whole_state() {
     auto& e = self();
+    const auto& ledger = e.repairs_.ledger();
+    if (ledger.met_any())
+      if (auto done = e.repairs_.settle(e.storage_, e.state_, e.now_ms()); !done) return done;
+    return ledger.missing_records().empty() ? result<>{} : damage::quarantined("the state");
+  }
+
+  // Whether it was this store, under this id or a former one.
+  [[nodiscard]] bool wrote(const replica_id& id) const {
+    const auto& former = self().marks_.former;
+    return id == self().state_.self || std::find(former.begin(), former.end(), id) != former.end();
+  }
+
+  // `session`: who brings it; null when that is certain.
+  result<> writable(const std::shared_ptr<const void>& session) {
+    auto& e = self();
+    if (session && session != receiving_.lock())
+      return error{errc::gap, "the snapshot that this session brought was dropped", "",
+                   "connect again: it begins anew"};
     if (auto bad = e.unwritable()) return *bad;
     return e.gate_.admit(e.now_ms(), e.options_.full_retry_ms);
   }
@@ -291,6 +325,9 @@ class bootstrap {
       for (const auto d : advanced)
         history::put_dot(writer, d, {join.position, mark.origins[d.replica].chain});
       for (const auto& n : known) writer.erase(area::held, held_changesets::storage_key(n));
+      // A record whose own half is missing comes whole from a peer, or not at all.
+      for (const auto& r : e.repairs_.ledger().missing_records())
+        writer.erase(area::staged, staged_key(r.table, r.key));
       return {};
     });
     if (!stored) return stored;
@@ -329,6 +366,7 @@ class bootstrap {
     if (keys.empty() && join_cursor_.empty()) return end_join();
     auto cold = e.cold();
     bytes done_up_to;
+    std::vector<bytes> lost;  // staged halves of records whose own half is missing
     std::size_t size = 0;
     for (const auto& key : keys) {
       if (size >= e.options_.snapshot_step_bytes) break;
@@ -337,12 +375,22 @@ class bootstrap {
       auto slot = e.state_.records.load(cold, table, name);
       if (!slot && e.mends(slot.error())) slot = e.state_.records.load(cold, table, name);
       done_up_to = key;
-      if (!slot && slot.error().code == errc::quarantined) continue;  // its staged half went too
-      if (!slot) return slot.error();
+      if (!slot && slot.error().code != errc::quarantined) return slot.error();
+      if (!slot) {
+        lost.push_back(key);
+        continue;
+      }
       const std::lock_guard lock(e.state_.publication);
       e.state_.records.changed(**slot, (*slot)->position);
       size += (*slot)->packed.size();
     }
+    if (!lost.empty())
+      if (auto erased = e.storage_.write([&](auto& writer) -> result<> {
+            for (const auto& key : lost) writer.erase(history::area::staged, key);
+            return {};
+          });
+          !erased)
+        return erased;
     join_cursor_ = std::move(done_up_to);
     auto written = e.snapshots_.step(e.storage_, e.state_, e.options_);
     if (!written) return written.error();

@@ -36,6 +36,11 @@ class cold_reader {
     return found;
   }
 
+  /// Whether a record of `table` is missing, and not merely absent.
+  [[nodiscard]] bool lacks_any(state::name_index table) const {
+    return known_ != nullptr && known_->missing_from(table, {});
+  }
+
   result<state::stored_batch> load_from(state::name_index table, bytes_view key,
                                         state::batch_limits limits) {
     state::stored_batch out;

@@ -106,11 +106,12 @@ class damage {
     });
   }
 
-  /// Puts an entry's bytes into quarantine; takes a record out of the snapshot, and what is staged
-  /// of it. The mark counts
+  /// Puts an entry's bytes into quarantine; takes a record out of the snapshot, and, while
+  /// one is `joining`, what is staged of it. The mark counts
   /// once that is committed: see `note`.
   template <history::storage_writer W>
-  static void set_aside(W& to, history::area where, bytes_view key, std::uint64_t now_ms) {
+  static void set_aside(W& to, history::area where, bytes_view key, std::uint64_t now_ms,
+                        bool joining = false) {
     const auto value = to.get(where, key);
     bytes content;
     byte_writer w{content};
@@ -120,7 +121,7 @@ class damage {
     if (where == history::area::local) to.erase(where, key);
     if (where != history::area::records) return;
     to.erase(where, key);
-    to.erase(history::area::staged, staged_key(key));  // half of it is of no use
+    if (joining) to.erase(history::area::staged, staged_key(key));  // half of it is of no use
   }
   /// Notes a mark that is in the storage.
   void note(const bytes& key, std::uint64_t when_ms) {

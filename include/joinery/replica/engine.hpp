@@ -458,7 +458,8 @@ class engine : public detail::mending<engine<Storage>>,
     if (auto done = detail::replay_log(storage_, cold, state_, snapshots_, options_); !done)
       if (auto stopped = repairs_.stop(storage_, state_, done.error(), now_ms()); !stopped)
         return stopped;
-    static_cast<void>(this->gather_indexed());  // or queries lack what cannot be read
+    if (!repairs_.stopped_at())
+      static_cast<void>(this->gather_indexed());  // or queries lack what cannot be read
     state_.refresh_indexes();
     // What an earlier process wrote and did not sync is as little durable as what this one writes.
     if (!read_only_)

@@ -25,15 +25,12 @@ class identity_of {
   /// does not even reach back to `common`), read_only, and the storage's.
   result<> renew(std::uint64_t common) {
     if (auto bad = unwritable()) return *bad;
-    auto floor = self().retention_.floor();
-    const auto kept = self().retention_.hold(floor.position);
+    const auto kept = self().retention_.hold(self().retention_.floor().position);
     if (auto done = self().finish_join(); !done) return done;
     if (auto done = self().checkpoint(); !done) return done;
-    floor.acknowledged = 0;
-    auto restamped =
-        renew_store(self().storage_, state(), marks_, floor, fresh_id(), common, self().now_ms());
+    auto restamped = renew_store(self().storage_, state(), marks_, self().retention_.floor(),
+                                 fresh_id(), common, self().now_ms());
     if (!restamped) return restamped.error();
-    self().retention_.restored(std::move(floor));
     return *restamped ? reload() : result<>{};
   }
   [[nodiscard]] bool may_renew() const noexcept {
@@ -148,6 +145,8 @@ class identity_of {
     });
   }
 
+  own_marks marks_;
+
  private:
   Engine& self() noexcept { return static_cast<Engine&>(*this); }
   const Engine& self() const noexcept { return static_cast<const Engine&>(*this); }
@@ -172,7 +171,6 @@ class identity_of {
   [[nodiscard]] replica_id fresh_id() { return new_replica_id(random()); }
 
   system_random system_random_;
-  own_marks marks_;
   fork_ledger ledger_;
   unsigned followers_ = 0;
   bool unnoted_ = false;  ///< `offered` is not stored yet

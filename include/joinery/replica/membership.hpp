@@ -37,8 +37,10 @@ class membership {
   };
 
   /// Takes over what the tables say now. What is known to be stable stays so.
-  void read(std::vector<causal::dot> closings, std::vector<member_record> records) {
+  /// `complete`: whether all of the records could be read.
+  void read(std::vector<causal::dot> closings, std::vector<member_record> records, bool complete) {
     closings_ = std::move(closings);
+    complete_ = complete;
     std::unordered_map<replica_id, bool> out;
     for (const auto& e : entries_) out[e.record.id] = e.state == member_state::evicted;
     entries_.clear();
@@ -68,6 +70,9 @@ class membership {
   }
 
   [[nodiscard]] bool closed() const noexcept { return !closings_.empty(); }
+  /// Whether everybody is known who is in. While a record is damaged, nothing may be cleaned, and
+  /// nobody refused for being unknown.
+  [[nodiscard]] bool complete() const noexcept { return complete_; }
   /// Whether every founder knows that the membership is closed: before, nothing may be cleaned.
   [[nodiscard]] bool closing_is_stable() const noexcept { return closing_stable_; }
   [[nodiscard]] const std::vector<entry>& entries() const noexcept { return entries_; }
@@ -178,6 +183,7 @@ class membership {
   std::vector<entry> entries_;
   std::unordered_map<replica_id, std::size_t> index_;
   bool closing_stable_ = false;
+  bool complete_ = true;
 };
 
 }  // namespace detail

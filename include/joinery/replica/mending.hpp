@@ -153,10 +153,10 @@ class mending {
     const auto table = history::index_of(full);
     const auto key = full.substr(history::index_key(0).size());
     const auto* slot = self().state_.records.find(table, key);
-    if (slot != nullptr && !self().storage_.read_only())
-      write_again(table, key, *slot);
-    else
+    if (slot == nullptr || self().storage_.read_only())
       repairs_.ledger().met(table, key);
+    else if (!slot->dirty())  // else the snapshot writes it, with what belongs to it
+      write_again(table, key, *slot);
   }
 
   // A record that memory still has; what fails is found by the next scrub.
@@ -181,6 +181,7 @@ class mending {
         replay_log(self().storage_, cold, self().state_, self().snapshots_, self().options_);
     if (!replayed)
       return repairs_.stop(self().storage_, self().state_, replayed.error(), self().now_ms());
+    static_cast<void>(self().gather_indexed());
     self().all_is_durable();
     return repairs_.settle(self().storage_, self().state_, self().now_ms());
   }

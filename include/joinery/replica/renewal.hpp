@@ -193,8 +193,6 @@ result<> store_renewal(S& storage, replica_state& state, const renewal& r, const
       writer.erase(area::dots, history::dot_key({r.old_index, e.seq}));
       history::append_changeset(writer, {fresh_index, e.seq - r.common}, e.place, e.data);
     }
-    if (!r.from_the_beginning())
-      history::put_sealed(writer, area::meta, "floor", history::write_floor(r.floor));
     if (r.entries.empty()) return {};
     r.from_the_beginning() ? undo_by_log(writer, state, r)
                            : undo_by_peers(writer, state, r, fresh_index, now_ms);
@@ -212,7 +210,7 @@ result<> store_renewal(S& storage, replica_state& state, const renewal& r, const
 }
 
 /// Does it all. True when something was restamped, so that memory must be loaded anew. `floor`: of
-/// the log, with what is acknowledged of the new id, nothing. The snapshot must stand for all that
+/// the log. The snapshot must stand for all that
 /// is there. Errors: gap, too_large, and the storage's.
 template <history::storage S>
 result<bool> renew_store(S& storage, replica_state& state, own_marks& marks,

@@ -56,7 +56,8 @@ class repairs {
     result<> aside;
     if (!storage.read_only())
       aside = storage.write([&](auto& writer) -> result<> {
-        for (const auto& key : keys) damage::set_aside(writer, history::area::records, key, now_ms);
+        for (const auto& key : keys)
+          damage::set_aside(writer, history::area::records, key, now_ms, state.joining);
         return {};
       });
     ledger_.forget_met();

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 
 #include "joinery/history/floor.hpp"
 #include "joinery/replica/options.hpp"
@@ -35,20 +36,19 @@ class retention {
     pins_.push_back(fresh);
     return fresh;
   }
-  /// Some peer is known to have this replica's own changesets up to `seq`. Stored with the next
-  /// move of the floor: forgetting it costs nothing but room.
-  void acknowledged(std::uint64_t seq) noexcept {
-    floor_.acknowledged = std::max(floor_.acknowledged, seq);
-  }
+  /// Some peer is known to have an own changeset, and those before it. Stored with the next move of
+  /// the floor: forgetting it costs nothing but room.
+  void acknowledged(causal::dot at) { floor_.acknowledged.raise(at); }
 
-  /// Drops some entries, in one transaction, when it is time. `covered` is the position that the
+  /// Drops some entries, in one transaction, when it is time. `own`: under which indexes this store
+  /// has written. `covered` is the position that the
   /// stored snapshot stands for, `read` the one up to which clean-up has read. True when there is
   /// more to drop at once.
   template <history::storage S>
-  result<bool> step(S& storage, const replica_state& state, std::uint64_t covered,
+  result<bool> step(S& storage, const replica_state& state,
+                    std::span<const causal::replica_index> own, std::uint64_t covered,
                     std::uint64_t read, std::uint64_t now_ms, const replica_options& limits) {
-    const rules r{limits, covered_and_unpinned(covered), read, now_ms,
-                  *state.replicas.find(state.self)};
+    const rules r{limits, covered_and_unpinned(covered), read, now_ms, own};
     auto due = is_due(storage, state, r);
     if (!due || !*due) return due;
     auto after = floor_;
@@ -89,7 +89,7 @@ class retention {
     std::uint64_t last = 0;  ///< what may go at all
     std::uint64_t read = 0;  ///< what may go before the log is much too large
     std::uint64_t now_ms = 0;
-    causal::replica_index self = 0;
+    std::span<const causal::replica_index> own;
   };
 
   std::uint64_t covered_and_unpinned(std::uint64_t position) {
@@ -165,8 +165,9 @@ class retention {
     const auto limit = r.limits.retain_log_bytes;
     const auto size = size_of(state, after);
     if (e.position > r.last || (size <= limit - limit / 16 && !too_old(e, r, 0))) return false;
-    const bool needed =
-        e.position > r.read || (e.at.replica == r.self && e.at.seq > after.acknowledged);
+    const bool needed = e.position > r.read ||
+                        (std::find(r.own.begin(), r.own.end(), e.at.replica) != r.own.end() &&
+                         !after.acknowledged.seen(e.at));
     return !needed || size / 2 > limit;
   }
 

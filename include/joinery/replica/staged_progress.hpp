@@ -59,14 +59,16 @@ struct staged_origin {
   history::origin_state known;
 };
 
+/// Gives the bytes that it takes.
 template <history::storage_writer W>
-void put_staged_origin(W& to, std::size_t place, const staged_origin& o) {
+std::size_t put_staged_origin(W& to, std::size_t place, const staged_origin& o) {
   bytes content;
   byte_writer w{content};
   w.varint(o.index);
   history::write_origins(w, {o.known});
   history::put_sealed(to, history::area::staged,
                       "o" + history::index_key(static_cast<std::uint32_t>(place)), content);
+  return content.size() + 16;
 }
 inline result<staged_origin> open_staged_origin(bytes_view key, bytes_view value) {
   auto content = history::open_sealed(history::area::staged, key, value);
@@ -98,12 +100,14 @@ inline bytes staged_version_key(std::uint64_t number) {
   byte_writer{key}.fixed64(number);
   return key;
 }
+/// Gives the bytes that it takes.
 template <history::storage_writer W>
-void put_staged_version(W& to, std::uint64_t number, const causal::version& version) {
+std::size_t put_staged_version(W& to, std::uint64_t number, const causal::version& version) {
   bytes content;
   byte_writer w{content};
   history::write_version(w, version);
   history::put_sealed(to, history::area::staged, staged_version_key(number), content);
+  return content.size() + 16;
 }
 /// The version `number` of chunks, above the base; 0 is the base itself.
 template <history::storage_view V>

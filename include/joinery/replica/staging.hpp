@@ -81,7 +81,9 @@ class staging {
     result<> done;
     switch (kind) {
       case chunk_kind::begin: done = begin(storage, content); break;
-      case chunk_kind::origins: done = take_origins(storage, state, latest_ms, content); break;
+      case chunk_kind::origins:
+        done = take_origins(storage, state, limits, latest_ms, content);
+        break;
       case chunk_kind::versions: done = take_versions(storage, content); break;
       case chunk_kind::records: done = take_records(storage, state, limits, content); break;
       case chunk_kind::tail: done = complete_records(storage, content); break;
@@ -152,8 +154,8 @@ class staging {
   }
 
   template <history::storage S>
-  result<> take_origins(S& storage, replica_state& state, std::uint64_t latest_ms,
-                        bytes_view content) {
+  result<> take_origins(S& storage, replica_state& state, const replica_options& limits,
+                        std::uint64_t latest_ms, bytes_view content) {
     if (at_.phase != staged_phase::base) return bad("origins in the wrong place");
     const auto own = *state.replicas.find(state.self);
     std::vector<staged_origin> fresh;
@@ -171,15 +173,20 @@ class staging {
         return state.forget_unstored(), outlived(o->id, o->seq);
       fresh.push_back({index, {o->seq, o->time, o->chain, {}}});
       fresh.back().known.seen.set(index, o->seq);
+      if (auto fits = take_room(fresh.back().known.seen.size()); !fits)
+        return state.forget_unstored(), fits;
     }
+    auto next = at_;
     auto stored = storage.write([&](auto& writer) -> result<> {
       put_new_names(writer, state);
+      next.size = at_.size;
       for (std::size_t n = 0; n < fresh.size(); ++n)
-        put_staged_origin(writer, origins_.size() + n, fresh[n]);
-      return {};
+        next.size += put_staged_origin(writer, origins_.size() + n, fresh[n]);
+      return put_progress(writer, limits, next);
     });
     if (!stored) return state.forget_unstored(), stored;
     all_names_stored(state);
+    at_ = std::move(next);
     for (auto& o : fresh) put_origin(std::move(o));
     return {};
   }
@@ -200,10 +207,7 @@ class staging {
           return bad("a version beyond its base");
         o.known.seen.set(seen.index, p.seq);
       }
-      version_entries_ += list.size() + o.known.seen.size();
-      if (version_entries_ > max_version_entries)
-        return error{errc::too_large, "a snapshot whose origins' versions take too much memory", "",
-                     "the peer is at fault, or the space has too many replicas"};
+      if (auto fits = take_room(list.size() + o.known.seen.size()); !fits) return fits;
     }
     auto stored = storage.write([&](auto& writer) -> result<> {
       for (const auto& [place, o] : changed)
@@ -243,8 +247,9 @@ class staging {
     }
     auto stored = storage.write([&](auto& writer) -> result<> {
       put_new_names(writer, state);
-      if (next.versions != at_.versions) put_staged_version(writer, next.versions, *read_at);
       next.size = at_.size;
+      if (next.versions != at_.versions)
+        next.size += put_staged_version(writer, next.versions, *read_at);
       for (const auto& [key, packed] : local)
         next.size += put_staged(writer, key, {next.versions, packed});
       return put_progress(writer, limits, next);
@@ -345,8 +350,7 @@ class staging {
     for (; i < c.ops.size() && c.ops[i].record == record; ++i) {
       const auto& op = c.ops[i];
       state::field_id field;
-      if (op.action == crdt::cell_action::update)
-        field = {state.names.add(c.names[op.field]), op.type};
+      if (crdt::carries_delta(op.action)) field = {state.names.add(c.names[op.field]), op.type};
       if (!has_it) state::apply_op(packed, op.action, op.incarnation, field, op.delta, by);
     }
     at_.size += put_staged(writer, key, {number, packed});
@@ -372,6 +376,14 @@ class staging {
                    "", "raise replica_options::max_staged_bytes, if the peer can be trusted"};
     history::put_sealed(writer, history::area::meta, "staging", write_progress(progress));
     return {};
+  }
+
+  // Versions are held in memory, and dense.
+  result<> take_room(std::size_t entries) {
+    version_entries_ += entries;
+    if (version_entries_ <= max_version_entries) return {};
+    return error{errc::too_large, "a snapshot whose origins' versions take too much memory", "",
+                 "the peer is at fault, or the space has too many replicas"};
   }
 
   void put_origin(staged_origin o) {
@@ -407,7 +419,7 @@ class staging {
     std::size_t origins;
   };
 
-  static constexpr std::uint64_t max_version_entries = std::uint64_t{1} << 25;
+  static constexpr std::uint64_t max_version_entries = std::uint64_t{1} << 24;
 
   staged_progress at_;
   std::vector<staged_origin> origins_;  // by place

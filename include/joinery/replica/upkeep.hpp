@@ -76,9 +76,11 @@ class upkeep {
                 std::uint64_t durable_position, std::size_t records, bool all_stored) {
     if (auto done = refresh(state, cold); !done) return done;
     if (!members_.closed() || !members_.closing_is_stable() || members_.members() == 0) return {};
+    if (!members_.complete()) return {};
     constexpr std::size_t entries = 256;
     auto done = cleaning_.advance(storage, state, members_, floor, durable_position, entries);
-    if (done) done = cleaning_.walk(state, cold, records);
+    // While a snapshot is joined, large fields are half here and half staged.
+    if (done && !state.joining) done = cleaning_.walk(state, cold, records);
     if (done && all_stored && cleaning_.worth_keeping()) done = cleaning_.keep(storage);
     return done;
   }
@@ -110,6 +112,7 @@ class upkeep {
                    "start an empty store, have its id admitted, and rejoin with this one"};
     const auto is = members_.state_of(peer);
     if (is == member_state::member) return {};
+    if (is == member_state::unknown && !members_.complete()) return {};  // it may mend the table
     const auto whom = "replica " + peer.hex();
     if (is == member_state::unknown)
       return error{errc::not_a_member, "the space is closed, and the replica is no member", whom,
@@ -176,10 +179,12 @@ class upkeep {
   result<> read_tables(replica_state& state, C& cold) {
     std::vector<causal::dot> closings;
     std::vector<member_record> records;
+    bool complete = true;
     if (const auto table = state.names.find(space_table)) {
       auto slot = state.records.load(cold, *table, membership_key);
-      if (!slot) return slot.error();
-      closings = read_closings((*slot)->packed, state.names);
+      if (!slot && slot.error().code != errc::quarantined) return slot.error();
+      complete = slot.has_value();
+      if (slot) closings = read_closings((*slot)->packed, state.names);
     }
     if (const auto table = state.names.find(members_table)) {
       auto walked =
@@ -189,10 +194,12 @@ class upkeep {
             return true;
           });
       if (!walked) return walked;
+      complete = complete && !cold.lacks_any(*table);
     }
-    members_.read(std::move(closings), std::move(records));
+    members_.read(std::move(closings), std::move(records), complete);
     members_.settle(state.origins, state.replicas, state.self);
-    stale_ = unsettled_ = false;
+    unsettled_ = false;
+    stale_ = !complete;  // until it is mended
     return {};
   }
 

@@ -252,6 +252,11 @@ class inquiry<E> {
                    text_of(self_, common), "let it take a new replica id: engine::renew"};
     auto keep = std::max(common, e.given_away());
     if (twin() && keeps_branch(common)) keep = codec::max_seq;
+    if constexpr (bootstrapping<E>)
+      if (const auto& floor = e.log_floor();
+          keep > common && keep != codec::max_seq && (floor.position > 0 || !floor.joins.empty()))
+        return error{errc::gap, "this store was put back, and what it gave away since has another",
+                     text_of(self_, common), "make a new store and sync into it"};
     if (auto done = e.renew(keep); !done) return done;
     return renewed_error("this store was put back from an older image, or copied: it has a new id");
   }

@@ -67,7 +67,7 @@ class snapshot_in {
       const auto whole = chunk_.add(*next);
       if (!whole) return whole.error();
       if (!*whole) return heads{};
-      auto joined = e.take_chunk(**whole);
+      auto joined = e.take_chunk(**whole, session_);
       if (joined && *joined) state_ = stage::idle;
       return joined;
     }
@@ -78,7 +78,7 @@ class snapshot_in {
   void release() { session_.reset(); }
 
   result<> take_tail(E& e, std::span<const bytes_view> changesets) {
-    if constexpr (bootstrapping<E>) return e.take_tail(changesets);
+    if constexpr (bootstrapping<E>) return e.take_tail(changesets, session_);
     return {};
   }
 
