@@ -46,7 +46,7 @@ std::string wrong_in(const oracle_subject& type, std::uint64_t seed) {
 }
 
 template <class C>
-std::string first_wrong(std::uint64_t histories = 1000) {
+std::string first_wrong(std::uint64_t histories = JOINERY_SANITIZED ? 200 : 1000) {
   const auto type = oracle_subject_of<C>();
   for (std::uint64_t seed = 1; seed <= histories; ++seed)
     if (auto wrong = wrong_in(type, seed); !wrong.empty()) return wrong;

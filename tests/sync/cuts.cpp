@@ -38,7 +38,7 @@ TEST_CASE("a session may be cut at any byte; the next one goes on without loss o
   }
   REQUIRE(whole > 1500);
   const auto chunk = GENERATE(as<std::size_t>{}, 1, 7, 100'000);
-  for (std::uint64_t n = 0; n <= whole; ++n) {
+  for (std::uint64_t n = 0; n <= whole; n += JOINERY_SANITIZED ? 5 : 1) {
     pair_of_stores s;
     transport::pipe_options cut;
     cut.chunk = chunk;
