@@ -181,10 +181,7 @@ class bootstrap {
   /// Drops a few of the oldest log entries, when it is time. True when there are more.
   result<bool> trim_log() {
     auto& e = self();
-    std::vector<causal::replica_index> own{e.state_.index_of(e.state_.self)};
-    for (const auto& id : e.marks_.former)
-      if (const auto r = e.state_.replicas.find(id)) own.push_back(*r);
-    return e.retention_.step(e.storage_, e.state_, own, e.snapshots_.position(),
+    return e.retention_.step(e.storage_, e.state_, e.marks_.former, e.snapshots_.position(),
                              e.upkeep_.read_up_to(), e.now_ms(), e.options_);
   }
 

@@ -40,15 +40,14 @@ class retention {
   /// the floor: forgetting it costs nothing but room.
   void acknowledged(causal::dot at) { floor_.acknowledged.raise(at); }
 
-  /// Drops some entries, in one transaction, when it is time. `own`: under which indexes this store
-  /// has written. `covered` is the position that the
-  /// stored snapshot stands for, `read` the one up to which clean-up has read. True when there is
-  /// more to drop at once.
+  /// Drops some entries, in one transaction, when it is time. `former`: ids that this store wrote
+  /// under before. `covered` is the position that the stored snapshot stands for, `read` the one up
+  /// to which clean-up has read. True when there is more to drop at once.
   template <history::storage S>
-  result<bool> step(S& storage, const replica_state& state,
-                    std::span<const causal::replica_index> own, std::uint64_t covered,
-                    std::uint64_t read, std::uint64_t now_ms, const replica_options& limits) {
-    const rules r{limits, covered_and_unpinned(covered), read, now_ms, own};
+  result<bool> step(S& storage, const replica_state& state, std::span<const replica_id> former,
+                    std::uint64_t covered, std::uint64_t read, std::uint64_t now_ms,
+                    const replica_options& limits) {
+    const rules r{limits, covered_and_unpinned(covered), read, now_ms, former};
     auto due = is_due(storage, state, r);
     if (!due || !*due) return due;
     auto after = floor_;
@@ -89,7 +88,7 @@ class retention {
     std::uint64_t last = 0;  ///< what may go at all
     std::uint64_t read = 0;  ///< what may go before the log is much too large
     std::uint64_t now_ms = 0;
-    std::span<const causal::replica_index> own;
+    std::span<const replica_id> former;  ///< ids that this store wrote under before
   };
 
   std::uint64_t covered_and_unpinned(std::uint64_t position) {
@@ -160,14 +159,17 @@ class retention {
     const auto more = slack == 0 ? 0 : keep / slack;
     return r.now_ms > made && r.now_ms - made > keep && r.now_ms - made - keep > more;
   }
+  static bool is_own(causal::replica_index by, const replica_state& state, const rules& r) {
+    const auto& id = state.replicas[by];
+    return id == state.self || std::find(r.former.begin(), r.former.end(), id) != r.former.end();
+  }
   static bool droppable(const entry& e, const replica_state& state, const rules& r,
                         const history::log_floor& after) {
     const auto limit = r.limits.retain_log_bytes;
     const auto size = size_of(state, after);
     if (e.position > r.last || (size <= limit - limit / 16 && !too_old(e, r, 0))) return false;
-    const bool needed = e.position > r.read ||
-                        (std::find(r.own.begin(), r.own.end(), e.at.replica) != r.own.end() &&
-                         !after.acknowledged.seen(e.at));
+    const bool needed =
+        e.position > r.read || (is_own(e.at.replica, state, r) && !after.acknowledged.seen(e.at));
     return !needed || size / 2 > limit;
   }
 
