@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tests/replica/peer.hpp"
+#include "tests/replica/stored.hpp"
 
 using namespace replica_tests;
 
@@ -12,15 +13,6 @@ namespace {
 
 std::string key(int n) { return "key " + std::to_string(100 + n); }
 
-void flip(memory_storage& disk, area where, bytes_view k) {
-  disk.write([&](auto& w) -> result<> {
-        bytes value{w.get(where, k).value()};
-        value[value.size() / 2] = static_cast<char>(value[value.size() / 2] ^ 4);
-        w.put(where, k, value);
-        return {};
-      })
-      .value();
-}
 void flip_log(peer& p, std::uint64_t position) {
   flip(p.disk, area::log, history::position_key(position));
 }

@@ -11,6 +11,7 @@
 #include "joinery/replica/replica.hpp"
 #include "joinery/store/lmdb.hpp"
 #include "joinery/testing/prng.hpp"
+#include "tests/replica/stored.hpp"
 #include "tests/store/support.hpp"
 
 #if defined(__GLIBC__)
@@ -22,6 +23,7 @@ namespace large_tests {
 using namespace joinery;
 using history::area;
 using history::memory_storage;
+using replica_tests::flip;
 
 struct profile {
   BOOST_HANA_DEFINE_STRUCT(profile, (lww<std::string>, name), (or_set<std::string>, badges),
@@ -103,16 +105,6 @@ inline std::size_t parts_stored(device& d) {
   return n;
 }
 
-inline void flip(device& d, area where, bytes_view key) {
-  d.disk
-      .write([&](auto& w) -> result<> {
-        bytes value{w.get(where, key).value()};
-        value[value.size() / 2] = static_cast<char>(value[value.size() / 2] ^ 4);
-        w.put(where, key, value);
-        return {};
-      })
-      .value();
-}
 /// Damages the stored part of an element of the record "p".
 inline void flip_part(device& d, std::string_view field, const std::string& element) {
   bytes found;
@@ -129,7 +121,7 @@ inline void flip_part(device& d, std::string_view field, const std::string& elem
         return {};
       })
       .value();
-  flip(d, area::records, found);
+  flip(d.disk, area::records, found);
 }
 /// Hands over what `d` wants from `from`, as two sessions would.
 inline bool fetch(device& d, device& from) {

@@ -294,7 +294,7 @@ TEST_CASE("a damaged entry of a large field is made anew from the log, or fetche
     const bool lost = way >= 5;  // the log as well
     flip_part(a, "badges", element(3));
     flip_part(a, "laps", element(3));
-    if (lost) flip(a, area::log, history::position_key(1));
+    if (lost) flip(a.disk, area::log, history::position_key(1));
     const auto badge = [&] { return a.db->find<profile>("p")->badges.contains(element(3)); };
     const auto lap = [&] { return a.db->find<profile>("p")->laps[element(3)].get(); };
     switch (way) {

@@ -105,7 +105,7 @@ inline std::vector<bytes> keys_of(memory_storage& disk, area where) {
 }
 
 /// Turns a byte over in the entry of `where` whose key ends with `suffix`.
-inline void flip(memory_storage& disk, area where, std::string_view suffix) {
+inline void flip_ending(memory_storage& disk, area where, std::string_view suffix) {
   for (const auto& key : keys_of(disk, where))
     if (key.ends_with(suffix))
       disk.write([&](auto& w) -> result<> {

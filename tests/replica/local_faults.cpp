@@ -232,7 +232,7 @@ TEST_CASE("a damaged local record is told of, set aside, and hides nothing else"
   d.write([](auto& tx) {
      for (const auto* key : {"a", "b", "c"}) tx.template create<note>(key).text = key;
    }).value();
-  flip(d.disk, area::local, "b");
+  flip_ending(d.disk, area::local, "b");
   SECTION("by a read") { CHECK_THROWS_AS(d.db->find<note>("b"), failure); }
   SECTION("by a walk") {
     CHECK_THROWS_AS(d.db->for_each<note>([](auto, const note&) {}), failure);
@@ -265,7 +265,7 @@ TEST_CASE("a store that has lost the names of its local tables is not opened") {
   d.write([](auto& tx) { tx.template create<note>("n").text = "t"; }).value();
   d.db.reset();
   SECTION("damaged") {
-    flip(d.disk, area::local, history::index_key(1));
+    flip_ending(d.disk, area::local, history::index_key(1));
     CHECK(failed_with(d.open(), errc::checksum));
   }
   SECTION("missing") {
@@ -283,7 +283,7 @@ TEST_CASE("a damaged descriptor of a local table is written anew") {
   device_type d{1};
   d.write([](auto& tx) { tx.template create<note>("n").text = "t"; }).value();
   d.db.reset();
-  flip(d.disk, area::local, "drafts");
+  flip_ending(d.disk, area::local, "drafts");
   d.open().value();
   CHECK(d.engine().local().described_tables().value().empty());
   d.write([](auto& tx) { tx.template create<note>("n").text = "u"; }).value();

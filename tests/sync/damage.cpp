@@ -3,7 +3,9 @@
 
 #include "joinery/transport/pipe.hpp"
 #include "tests/replica/peer.hpp"
+#include "tests/replica/stored.hpp"
 
+using replica_tests::flip;
 using replica_tests::peer;
 using namespace joinery;
 using history::area;
@@ -13,21 +15,11 @@ namespace {
 using engine_session = sync::session<engine<history::memory_storage>>;
 using sync::message;
 
-void flip(peer& p, area where, const bytes& key) {
-  p.disk
-      .write([&](auto& w) -> result<> {
-        bytes value{w.get(where, key).value()};
-        value[value.size() / 2] = static_cast<char>(value[value.size() / 2] ^ 4);
-        w.put(where, key, value);
-        return {};
-      })
-      .value();
-}
 void flip_log(peer& p, std::uint64_t position) {
-  flip(p, area::log, history::position_key(position));
+  flip(p.disk, area::log, history::position_key(position));
 }
 void flip_record(peer& p, std::string_view key) {
-  flip(p, area::records, history::record_key(*p.e->names().find("table"), key));
+  flip(p.disk, area::records, history::record_key(*p.e->names().find("table"), key));
 }
 /// Two replicas with the same content, the first without a cache, all of it in its snapshot.
 struct pair_of_peers {

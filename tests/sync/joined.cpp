@@ -1,98 +1,23 @@
 // What a joined snapshot means for readers, indexes, watchers, members, forks and repair.
 #include <catch2/catch.hpp>
 
-#include <deque>
-#include <map>
-
-#include "joinery/replica/replica.hpp"
 #include "joinery/store/lmdb.hpp"
 #include "tests/replica/circle.hpp"
+#include "tests/replica/stored.hpp"
 #include "tests/store/support.hpp"
-#include "tests/sync/meeting.hpp"
+#include "tests/sync/notebook.hpp"
 
 using namespace sync_tests;
 using replica_tests::area;
 using replica_tests::dead_bytes;
 using replica_tests::failed_with;
+using replica_tests::flip;
+using replica_tests::joining;
 using replica_tests::memory_storage;
 using sync::session_state;
 using transport::sync_once;
 
 namespace {
-
-struct note {
-  BOOST_HANA_DEFINE_STRUCT(note, (lww<std::string>, title), (pn_counter, likes));
-};
-using notes = tables<table<"notes", note, joinery::index<&note::title>>>;
-using plain_notes = tables<table<"notes", note>>;
-
-std::string key_of(int n) { return "note " + std::to_string(1000 + n); }
-
-/// A typed replica with its clock and its chance.
-template <class Schema>
-struct notebook {
-  memory_storage disk;
-  manual_clock time{1'000'000};
-  testing::prng dice;
-  replica_options options;
-  std::optional<replica<Schema, memory_storage>> db;
-
-  explicit notebook(std::uint64_t seed) : dice(seed) {
-    options.space = space_named("joined");
-    options.time = &time;
-    options.random = &dice;
-    options.snapshot_step_records = 5;
-    open();
-  }
-  void open() {
-    db.reset();
-    db.emplace(replica<Schema, memory_storage>::open(disk.share(), options).value());
-  }
-  void write(int n, const std::string& title, int likes = 1) {
-    db->write([&](auto& tx) {
-        auto there = tx.template find<note>(key_of(n));
-        auto record = there ? std::move(*there) : tx.template create<note>(key_of(n));
-        record.title = title;
-        record.likes += likes;
-      }).value();
-  }
-  void forget_log() {
-    db->endpoint().acknowledged(db->endpoint().heads());
-    options.retain_log_bytes = 0;
-    open();
-    db->endpoint().acknowledged(db->endpoint().heads());
-    db->endpoint().checkpoint().value();
-    REQUIRE(db->endpoint().log_floor().position > 0);
-  }
-  std::string digest() { return db->digest().value().hex(); }
-};
-
-template <class Source>
-std::map<std::string, std::pair<std::string, std::int64_t>> contents(Source& from) {
-  std::map<std::string, std::pair<std::string, std::int64_t>> out;
-  from.template for_each<note>([&](std::string_view key, const note& n) {
-    out[std::string{key}] = {*n.title, *n.likes};
-  });
-  return out;
-}
-
-template <class Db>
-std::vector<std::string> titled(Db& db, const std::string& title) {
-  std::vector<std::string> keys;
-  db.template query<note>().template by<&note::title>().equal(title).for_each(
-      [&](std::string_view key, const note&) { keys.emplace_back(key); });
-  return keys;
-}
-
-bool joining(memory_storage& disk) {
-  bool out = false;
-  disk.read([&](auto& view) -> result<> {
-        out = view.get(area::meta, "join").has_value();
-        return {};
-      })
-      .value();
-  return out;
-}
 
 /// Two of a closed space, and a third that is a member and far away.
 struct far_member {
@@ -302,15 +227,7 @@ TEST_CASE("a damaged record of a snapshot that is being written is taken from a 
   const auto digest = a.digest();
   const auto table = *b.e->names().find("table");
   const auto damage = [&](const std::string& key) {
-    b.disk
-        .write([&](auto& w) -> result<> {
-          const auto full = joinery::detail::staged_key(table, key);
-          bytes value{w.get(area::staged, full).value()};
-          value[value.size() / 2] = static_cast<char>(value[value.size() / 2] ^ 1);
-          w.put(area::staged, full, value);
-          return {};
-        })
-        .value();
+    flip(b.disk, area::staged, joinery::detail::staged_key(table, key));
   };
   damage("k25");
   damage("k7");
@@ -354,15 +271,7 @@ TEST_CASE("a record that is damaged after a join is rebuilt from what came since
   b.options.cache_bytes = 0;
   b.reopen();
   const auto table = *b.e->names().find("table");
-  b.disk
-      .write([&](auto& w) -> result<> {
-        const auto full = history::record_key(table, "k3");
-        bytes value{w.get(area::records, full).value()};
-        value[value.size() / 2] = static_cast<char>(value[value.size() / 2] ^ 1);
-        w.put(area::records, full, value);
-        return {};
-      })
-      .value();
+  flip(b.disk, area::records, history::record_key(table, "k3"));
   CHECK(failed_with(b.e->record("table", "k3"), errc::quarantined));
   // From a peer that knows less than this replica, and all that the log lacks.
   const auto wanted = b.e->list_wanted().value();
@@ -395,122 +304,6 @@ TEST_CASE("nobody is served a snapshot of another branch") {
   CHECK(b.get("left") == 0);
   const auto clean = a.e->clean_of(x.id(), 1).value();
   CHECK(clean.at(a.id()) == 0);
-}
-
-TEST_CASE("a store that was put back and whose log was dropped loses nothing and mixes nothing") {
-  peer a{1}, b{2};
-  for (int n = 0; n < 10; ++n) b.set("k" + std::to_string(n), n).value();
-  sync_once(*a.e, *b.e).value();
-  forget_log(b);
-  const auto image = b.disk.clone();
-  b.set("k1", 100).value();
-  sync_once(*a.e, *b.e).value();
-  b.e.reset();
-  b.disk.put_back(image);
-  b.open().value();
-  SECTION("it wrote nothing: it takes a new id and what it had given away") {
-    const auto former = b.id();
-    sync_once(*a.e, *b.e).value();
-    CHECK(b.id() != former);
-    CHECK(b.digest() == a.digest());
-    b.set("k2", 200).value();
-    sync_once(*a.e, *b.e).value();
-    CHECK(b.digest() == a.digest());
-    CHECK(a.get("k2") == 200);
-  }
-  SECTION("it wrote: that goes on under a new id, and what it changed comes back from the peer") {
-    b.set("only here", 7).value();
-    b.set("k5", 55).value();
-    b.erase("k6").value();
-    const auto former = b.id();
-    sync_once(*a.e, *b.e).value();
-    sync_once(*a.e, *b.e).value();
-    CHECK(b.id() != former);
-    CHECK(b.digest() == a.digest());
-    for (auto* p : {&a, &b}) {
-      CHECK(p->get("only here") == 7);
-      CHECK(p->get("k1") == 100);
-      CHECK(p->get("k5") == 55);
-      CHECK(p->get("k6") == 0);
-      CHECK(p->get("k7") == 7);
-    }
-    CHECK(b.e->status().damaged == 0);
-    b.reopen();
-    CHECK(b.digest() == a.digest());
-    b.set("k5", 56).value();
-    sync_once(*a.e, *b.e).value();
-    CHECK(b.digest() == a.digest());
-  }
-  SECTION("it wrote, and the log does not reach back to where the two part") {
-    b.set("only here", 7).value();
-    b.options.retain_log_bytes = 0;
-    b.reopen();
-    b.e->acknowledged({{{b.id(), 100, {}}}});
-    b.e->checkpoint().value();
-    const auto before = b.digest();
-    CHECK(failed_with(sync_once(*a.e, *b.e), errc::gap));
-    CHECK(b.digest() == before);
-    CHECK(b.get("only here") == 7);
-    CHECK(a.get("only here") == 0);
-  }
-}
-
-TEST_CASE("a restored phone that was bootstrapped loses no increment and counts none twice") {
-  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
-    CAPTURE(seed);
-    notebook<notes> server{10 * seed}, phone{10 * seed + 1};
-    testing::prng dice{seed};
-    std::map<std::string, std::int64_t> likes;
-    const auto write = [&](notebook<notes>& on) {
-      const auto n = static_cast<int>(dice.below(6));
-      const auto more = 1 + static_cast<int>(dice.below(5));
-      on.write(n, "title " + std::to_string(dice.below(3)), more);
-      likes[key_of(n)] += more;
-    };
-    for (int n = 0; n < 12; ++n) write(server);
-    server.forget_log();
-    sync_once(server.db->endpoint(), phone.db->endpoint()).value();
-    for (int n = 0; n < 4; ++n) write(phone);
-    sync_once(server.db->endpoint(), phone.db->endpoint()).value();
-    if (dice.chance(50)) phone.db->endpoint().checkpoint().value();
-    const auto image = phone.disk.clone();
-    for (int n = 0; n < 3; ++n) write(phone);
-    sync_once(server.db->endpoint(), phone.db->endpoint()).value();
-    phone.db.reset();
-    phone.disk.put_back(image);
-    phone.open();
-    for (auto n = dice.below(4); n > 0; --n) write(phone);
-    if (dice.chance(50)) write(server);
-    for (int n = 0; n < 2; ++n) sync_once(server.db->endpoint(), phone.db->endpoint()).value();
-    REQUIRE(server.digest() == phone.digest());
-    for (const auto& [key, content] : contents(*phone.db)) CHECK(content.second == likes.at(key));
-    CHECK(contents(*phone.db).size() == likes.size());
-  }
-}
-
-TEST_CASE("a new id while a snapshot is staged changes nothing of it") {
-  int joined = 0;
-  for (std::uint64_t cut = 400; cut < 4000; cut += 300) {
-    CAPTURE(cut);
-    peer a{1}, b{2};
-    for (int n = 0; n < 60; ++n) a.set("k" + std::to_string(n), n).value();
-    forget_log(a);
-    b.set("mine", 1).value();
-    b.set("k3", 300).value();
-    transport::pipe_options p;
-    p.chunk = 50;
-    p.cut_after = cut;
-    meeting{a, b, small_once(), p}.run();
-    joined += b.e->joins() > 0 ? 1 : 0;
-    b.e->renew(1).value();
-    for (int n = 0; n < 2; ++n) sync_once(*a.e, *b.e).value();
-    CHECK(a.digest() == b.digest());
-    CHECK(a.get("mine") == 1);
-    b.reopen();
-    CHECK(a.digest() == b.digest());
-  }
-  CHECK(joined > 0);
-  CHECK(joined < 12);
 }
 
 TEST_CASE("a staged snapshot that is damaged is dropped, and the next transfer begins anew") {

@@ -3,11 +3,14 @@
 
 #include "joinery/transport/pipe.hpp"
 #include "tests/replica/circle.hpp"
+#include "tests/replica/stored.hpp"
 #include "tests/sync/meeting.hpp"
 
 using namespace sync_tests;
 using replica_tests::area;
 using replica_tests::failed_with;
+using replica_tests::flip;
+using replica_tests::joining;
 using transport::sync_once;
 
 namespace {
@@ -17,28 +20,8 @@ void spoil(peer& p, std::string_view table, const std::string& key) {
   p.e->checkpoint().value();
   p.options.cache_bytes = 0;
   p.reopen();
-  const auto index = *p.e->names().find(table);
-  p.disk
-      .write([&](auto& w) -> result<> {
-        const auto full = history::record_key(index, key);
-        bytes value{w.get(area::records, full).value()};
-        value[value.size() / 2] = static_cast<char>(value[value.size() / 2] ^ 1);
-        w.put(area::records, full, value);
-        return {};
-      })
-      .value();
+  flip(p.disk, area::records, history::record_key(*p.e->names().find(table), key));
   CHECK(failed_with(p.e->record(table, key), errc::quarantined));
-}
-
-bool joining(peer& p) {
-  bool out = false;
-  p.disk
-      .read([&](auto& view) -> result<> {
-        out = view.get(area::meta, "join").has_value();
-        return {};
-      })
-      .value();
-  return out;
 }
 
 /// `b` joins a snapshot of `a` while one of its own records is missing.
@@ -72,8 +55,8 @@ TEST_CASE("a record that was missing before a join ends it no less, and comes wh
   peer a{1}, b{2};
   join_without_k3(a, b);
   SECTION("after the join has ended") {
-    for (int n = 0; n < 100 && joining(b); ++n) b.e->tend().value();
-    CHECK_FALSE(joining(b));
+    for (int n = 0; n < 100 && joining(b.disk); ++n) b.e->tend().value();
+    CHECK_FALSE(joining(b.disk));
     sync_once(*a.e, *b.e).value();
     CHECK(b.get("k3") == 100);
   }
@@ -84,8 +67,8 @@ TEST_CASE("a record that was missing before a join ends it no less, and comes wh
     const auto wanted = b.e->list_wanted().value();
     REQUIRE(wanted.size() == 1);
     CHECK(b.e->take_back(wanted[0], a.e->give(wanted[0]).value().value()).value());
-    for (int n = 0; n < 100 && joining(b); ++n) b.e->tend().value();
-    CHECK_FALSE(joining(b));
+    for (int n = 0; n < 100 && joining(b.disk); ++n) b.e->tend().value();
+    CHECK_FALSE(joining(b.disk));
     CHECK(b.get("k3") == 0);
   }
   CHECK(a.digest() == b.digest());
@@ -107,16 +90,7 @@ TEST_CASE("a record that is damaged while its snapshot comes in keeps the half t
   std::vector<bytes> chunks;
   while (auto chunk = a.e->next_chunk(serving, 400).value()) chunks.push_back(std::move(*chunk));
   for (const auto& chunk : chunks) b.e->take_chunk(chunk).value();
-  const auto index = *b.e->names().find("table");
-  b.disk
-      .write([&](auto& w) -> result<> {
-        const auto full = history::record_key(index, "k3");
-        bytes value{w.get(area::records, full).value()};
-        value.back() = static_cast<char>(value.back() ^ 1);
-        w.put(area::records, full, value);
-        return {};
-      })
-      .value();
+  flip(b.disk, area::records, history::record_key(*b.e->names().find("table"), "k3"));
   CHECK(b.get("k3") == 4);  // made anew from the log
   b.e->take_chunk(joinery::detail::chunk_of(joinery::detail::chunk_kind::end)).value();
   CHECK(b.get("k3", "other") == 100);

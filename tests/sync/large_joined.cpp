@@ -20,22 +20,11 @@ void forget_log(device& d) {
 void tend(device& d) {
   for (int n = 0; n < 60; ++n) d.db->tend().value();
 }
-/// Whether a snapshot was joined and is not written whole yet.
-bool joining(device& d) {
-  bool out = false;
-  d.disk
-      .read([&](auto& view) -> result<> {
-        out = view.get(area::meta, "join").has_value();
-        return {};
-      })
-      .value();
-  return out;
-}
 /// What a snapshot finds in `b`'s store: `field`'s entry 7 damaged, and the log as well.
 void damage(device& b) {
   b.db->checkpoint().value();
   flip_part(b, "badges", element(7));
-  flip(b, area::log, history::position_key(1));
+  flip(b.disk, area::log, history::position_key(1));
   b.reopen();
 }
 
@@ -78,11 +67,11 @@ TEST_CASE("a snapshot is joined into large fields, and nothing of them is lost o
     if (way == 1 || way == 4) b.crash();
     if (way == 4) {  // nothing that is still to be joined may be swept
       for (int n = 0; n < 2; ++n) b.db->tend().value();
-      CHECK(joining(b));
+      CHECK(replica_tests::joining(b.disk));
       b.crash();
     }
     if (way == 6) {  // an entry is found damaged while its record is still to be joined
-      CHECK(joining(b));
+      CHECK(replica_tests::joining(b.disk));
       flip_part(b, "badges", element(7));
       while (!b.db->endpoint().scrub(1000).value()) {}
       CHECK_FALSE(b.db->digest());
