@@ -185,3 +185,46 @@ TEST_CASE("a transfer that is cut after any byte goes on from there, also at ano
   CHECK(whole > 3000);
   CHECK(most_kept > 50);
 }
+
+TEST_CASE("whatever is done to a record while its snapshot is sent is in it, migrations included") {
+  peer a{1}, b{2};
+  for (int n = 0; n < 30; ++n) a.set("k" + std::to_string(n), n + 1).value();
+  forget_log(a);
+  const std::shared_ptr<const void> session = std::make_shared<char>();
+  auto serving = a.e->serve_snapshot(b.e->request_snapshot(session).value().value(), 400).value();
+  while (const auto chunk = a.e->next_chunk(serving, 400).value())
+    b.e->take_chunk(*chunk, session).value();
+  codec::changeset_writer w;
+  w.add("table", "k3",
+        {crdt::cell_action::amend, 1, "migrated", crdt::kind::lww, replica_tests::lww_delta(33)});
+  a.e->commit(w).value();
+  a.erase("k4").value();
+  std::vector<bytes> tail;
+  a.e->read_log(serving.tail_from(),
+                [&](auto, const auto&, auto, bytes_view data) {
+                  tail.emplace_back(data);
+                  return true;
+                })
+      .value();
+  const std::vector<bytes_view> views(tail.begin(), tail.end());
+  b.e->take_tail(views, session).value();
+  b.e->take_chunk(joinery::detail::chunk_of(joinery::detail::chunk_kind::end), session).value();
+  CHECK(b.get("k3", "migrated") == 33);
+  CHECK(b.get("k4") == 0);
+  CHECK(a.digest() == b.digest());
+}
+
+TEST_CASE("a session whose snapshot was dropped brings no more of it") {
+  peer a{1}, b{2};
+  for (int n = 0; n < 30; ++n) a.set("k" + std::to_string(n), n + 1).value();
+  forget_log(a);
+  const std::shared_ptr<const void> first = std::make_shared<char>();
+  const std::shared_ptr<const void> second = std::make_shared<char>();
+  auto serving = a.e->serve_snapshot(b.e->request_snapshot(first).value().value(), 400).value();
+  b.e->take_chunk(a.e->next_chunk(serving, 400).value().value(), first).value();
+  const auto chunk = a.e->next_chunk(serving, 400).value().value();
+  CHECK_FALSE(b.e->request_snapshot(second).value());
+  CHECK(failed_with(b.e->take_chunk(chunk, second), errc::gap));
+  CHECK(failed_with(b.e->take_tail({}, second), errc::gap));
+  b.e->take_chunk(chunk, first).value();
+}
