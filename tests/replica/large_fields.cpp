@@ -302,6 +302,40 @@ TEST_CASE("a field that an index lists stays whole; one that was large comes bac
   CHECK(parts_stored(a) == 0);  // the sweep came by
 }
 
+TEST_CASE("an index that is declared while the log is damaged counts nothing twice later") {
+  for (int steps = 0; steps < 16; ++steps) {
+    CAPTURE(steps);
+    device a{1}, whole{2};
+    a.options.large_field_bytes = 0;
+    a.options.snapshot_records = 1;
+    a.options.snapshot_step_records = 1;
+    a.reopen();
+    a.write([](auto& tx) {
+      tx.template create<profile>("a");
+      tx.template create<profile>("p").laps["x"] += 1;
+      tx.template create<profile>("z");
+    });
+    for (int n = 0; n < 3 + steps; ++n)
+      a.write([](auto& tx) { tx.template edit<profile>("p").laps["x"] += 1; });
+    hear(whole, a);
+    const auto digest = a.db->digest().value();
+    const auto last = a.db->endpoint().log_size();
+    for (auto position = last; position > last - 3; --position) {
+      CAPTURE(position);
+      device b{3};
+      b.db.reset();
+      b.disk.put_back(a.disk.clone());
+      flip(b.disk, area::log, history::position_key(position));
+      auto db = replica<indexed_app, memory_storage>::open(b.disk.share(), b.options).value();
+      const auto log = whole.db->endpoint().changeset_at(a.db->endpoint().self(), position).value();
+      if (db.status().stopped_at)
+        CHECK(db.endpoint().take_back({a.db->endpoint().self(), position}, log).value());
+      CHECK(db.digest().value() == digest);
+      CHECK(*db.find<profile>("p")->laps["x"] == static_cast<std::int64_t>(last));
+    }
+  }
+}
+
 TEST_CASE("a damaged entry of a large field is made anew from the log, or fetched") {
   for (int way = 0; way < 8; ++way) {
     CAPTURE(way);
