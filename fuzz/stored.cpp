@@ -1,0 +1,151 @@
+// Fuzzer of what stands in a store, entry by entry.
+//
+// Strategy: the first byte chooses what an entry is read as; then its key, and its value with the
+// checksum. After a mutation the checksum of nearly every entry is set right again.
+// Invariants: an entry whose checksum does not fit its place, key and content is never opened; one
+// that fits is read as a value or refused with an error of `malformed`. A value is written to bytes
+// that are read as the same and written to the same again. Keys that are taken apart are put
+// together again. Memory and time grow with the input.
+#include "fuzz/support/input.hpp"
+#include "joinery/history/floor.hpp"
+#include "joinery/history/snapshot.hpp"
+#include "joinery/replica/held.hpp"
+#include "joinery/replica/staged_progress.hpp"
+#include "joinery/state/index_key.hpp"
+
+namespace fuzz::of_stored_entries {
+
+using namespace joinery;
+using history::area;
+
+template <class T>
+const T* value_of(const result<T>& r) {
+  if (r) return &*r;
+  demand(r.error().code == errc::malformed, "an error of another kind");
+  return nullptr;
+}
+
+template <class Read, class Write>
+void check_round(bytes_view content, Read read, Write write) {
+  const auto first = read(content);
+  const auto* value = value_of(first);
+  if (value == nullptr) return;
+  const bytes again = write(*value);
+  const auto second = read(again);
+  demand(second && write(*second) == again, "a canonical form that changes");
+}
+
+void check_part_key(bytes_view key) {
+  const auto table = state::parts_of(3);
+  const auto read = state::read_part_key(table, key);
+  if (!read) return;
+  demand(read->first.field.type.valid() && state::table_of(table) == read->first.table, "a part");
+  demand(state::parts_prefix(read->first).append(read->second) == key, "a key of another part");
+}
+
+void check_index_key(bytes_view key, bytes_view content) {
+  const auto read = state::read_index_key(key);
+  if (!read || read->key.empty()) return;
+  if (read->cut) return;  // the value stands in the content
+  const auto entry = state::index_storage_entry(history::index_of(key), read->value, read->key);
+  const bool fits = entry.content.empty();
+  demand(!fits || entry.key == key, "an entry of an index under another key");
+  static_cast<void>(content);
+}
+
+struct entry {
+  std::uint8_t form = 0;
+  area where{};
+  bytes_view key;
+  bytes_view value;
+};
+constexpr area areas[] = {area::meta,    area::meta, area::meta, area::meta,   area::staged,
+                          area::records, area::held, area::dots, area::indexes};
+
+entry read_entry(bytes_view data) {
+  input in{data};
+  entry e;
+  e.form = static_cast<std::uint8_t>(in.below(std::size(areas)));
+  e.where = areas[e.form];
+  e.key = in.block();
+  e.value = in.rest();
+  return e;
+}
+
+void check_content(const entry& e, bytes_view content) {
+  switch (e.form) {
+    case 0: return check_round(content, history::read_mark, history::write_mark);
+    case 1: return check_round(content, history::read_floor, history::write_floor);
+    case 2: return check_round(content, detail::read_progress, detail::write_progress);
+    case 3: return check_round(content, detail::read_join, detail::write_join);
+    case 4:
+      static_cast<void>(value_of(detail::open_staged_origin(e.key, e.value)));
+      static_cast<void>(value_of(detail::open_staged(e.key, e.value)));
+      return;
+    case 5:
+      static_cast<void>(value_of(history::open_record(e.key, e.value)));
+      return check_part_key(e.key);
+    case 6:
+      if (const auto name = detail::held_changesets::name_of(e.key))
+        demand(detail::held_changesets::storage_key(*name) == e.key, "a key of another changeset");
+      return;
+    case 8: return check_index_key(e.key, content);
+    default: return;
+  }
+}
+
+void run(bytes_view data) {
+  const auto e = read_entry(data);
+  const auto place = static_cast<std::uint8_t>(e.where);
+  const auto content = codec::unsealed(place, e.key, e.value);
+  if (!content) {
+    const auto refused = history::open_sealed(e.where, e.key, e.value);
+    demand(!refused && refused.error().code == errc::checksum, "a damaged entry that is opened");
+    return;
+  }
+  demand(codec::sealed(place, e.key, *content) == e.value, "a seal that is not its own");
+  demand(!codec::unsealed(static_cast<std::uint8_t>(place + 1), e.key, e.value), "another place");
+  check_content(e, *content);
+}
+
+bytes mend(bytes_view mutated, prng& dice) {
+  const auto e = read_entry(mutated);
+  if (e.value.size() < 8 || dice.chance(10)) return bytes{mutated};
+  bytes out{mutated.substr(0, mutated.size() - e.value.size())};
+  return out += codec::sealed(static_cast<std::uint8_t>(e.where), e.key, e.value.substr(8));
+}
+
+std::vector<bytes> seeds() {
+  std::vector<bytes> out;
+  const auto add = [&](std::uint8_t form, bytes_view key, bytes_view content) {
+    bytes one(1, static_cast<char>(form));
+    write_block(one, key);
+    out.push_back(one += codec::sealed(static_cast<std::uint8_t>(areas[form]), key, content));
+  };
+  causal::version v;
+  v.set(0, 5);
+  v.set(2, 300);
+  history::origin_state origin{7, 99, {}, v};
+  add(0, "snapshot", history::write_mark({12, 99, {origin, origin}, 4000}));
+  add(1, "floor", history::write_floor({3, 100, v, v, {4, 9}, v}));
+  add(2, "staging", detail::write_progress({detail::staged_phase::tail, "t", "key", 9, 1, v}));
+  add(3, "join", detail::write_join({12, v, v}));
+  bytes staged;
+  byte_writer w{staged};
+  w.varint(2);
+  history::write_origins(w, {origin});
+  add(4, "o" + history::index_key(1), staged);
+  add(4, "r" + history::record_key(1, "key"), "\1record");
+  const state::part_group group{3, "key", {2, crdt::kind::or_set}, {1, 77}};
+  add(5, state::part_key(group, "element"), "\7part");
+  add(6, detail::held_changesets::storage_key({replica_id{{1}}, 4}), "changeset");
+  add(7, history::dot_key({1, 4}), bytes(40, '\1'));
+  const auto index = state::index_storage_entry(7, bytes("a\0b", 3), "key");
+  add(8, index.key, index.content);
+  add(8, state::index_storage_entry(7, bytes(200, 'v'), "key").key, bytes(200, 'v'));
+  return out;
+}
+
+const registration here{{"stored", run, seeds, {256, 64u << 10, 100}, mend}};
+
+}  // namespace fuzz::of_stored_entries
