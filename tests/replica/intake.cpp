@@ -244,21 +244,36 @@ TEST_CASE("two changesets under one dot are a fork wherever they meet") {
     CHECK(forks[0].theirs == crypto::hasher{}.add(second.make()).finish());
     CHECK(b.content().find(to_hex(second.make())) != std::string::npos);
   }
-  SECTION("the other is held, and this one too early as well") {
+  SECTION("the other is held, and this one too early as well: it is left out") {
     peer b{1};
     b.take(first.make()).value();
-    never(b, {second.make()});
-  }
-  SECTION("the other is held, and this one comes in its turn") {
-    peer b{1};
-    b.take(first.make()).value();
-    b.reopen();
-    never(b, {predecessor.make(), second.make()});
+    const auto before = b.content();
+    CHECK(b.take(second.make()).value().dropped == 1);
+    CHECK(b.content() == before);
   }
   SECTION("the other comes early in the same batch") {
     peer b{1};
     never(b, {first.make(), predecessor.make(), second.make()});
   }
+}
+
+TEST_CASE("what waits stands not in the way of another changeset of its dot whose turn has come") {
+  forged held{.origin = some_id(5), .seq = 2, .time = causal::hlc_from_ms(2'000'000)};
+  const forged predecessor{.origin = some_id(5), .time = held.time - 1};
+  auto other = held;
+  other.value = 2;
+  peer b{1};
+  b.take(held.make()).value();
+  b.reopen();
+  const auto report = b.take({predecessor.make(), other.make()}).value();
+  CHECK(report.integrated == 2);
+  CHECK(b.e->status().held == 0);
+  b.reopen();
+  CHECK(b.e->status().held == 0);
+  const auto forks = b.e->status().forks;
+  REQUIRE(forks.size() == 1);
+  CHECK(forks[0].ours == crypto::hasher{}.add(other.make()).finish());
+  CHECK(forks[0].theirs == crypto::hasher{}.add(held.make()).finish());
 }
 
 TEST_CASE(

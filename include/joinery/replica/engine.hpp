@@ -353,7 +353,7 @@ class engine : public detail::mending<engine<Storage>>,
     ingest_report report;
     report.duplicates = batch.known;
     report.held = batch.to_hold.size();
-    report.dropped = batch.to_drop.size();
+    report.dropped = batch.to_drop.size() + batch.left_out;
     if (batch.accepted.empty() && batch.to_hold.empty() && batch.to_drop.empty()) {
       state_.forget_unstored();
       return report;
@@ -404,6 +404,8 @@ class engine : public detail::mending<engine<Storage>>,
       report.records += a->parsed.records.size();
     }
     report.integrated = batch.accepted.size();
+    for (const auto& [name, data] : batch.outrun)
+      static_cast<void>(this->note_fork(name.first, name.second, data));
     after_write();
     if (!own) this->integrated(batch);
     return report;

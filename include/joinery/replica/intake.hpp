@@ -4,8 +4,9 @@
 // come; refuses the whole batch on the first fault. What it accepted is then stored in one
 // transaction and folded.
 // Invariants: accepted changesets are in causal order; nothing of the replica's versions moves
-// here; what is only held leaves no trace in the roster; one that waits under a dot never gives way
-// to another silently.
+// here; what is only held leaves no trace in the roster; one that waits under a dot gives way to
+// another only when that one's turn has come, and is then evidence of a fork: it must not stand in
+// the way of what everybody else has.
 // Thread-safety: none; lives for one call.
 #pragma once
 
@@ -64,14 +65,18 @@ class intake {
                                      [&](const auto& a) { return a->at == at; });
       return (*twin)->data == data ? result<>{} : forked(name);
     }
-    const auto* waiting = waiting_under(name);
-    if (waiting != nullptr && *waiting != data) return forked(name);
+    if (const auto fresh = to_hold.find(name); fresh != to_hold.end() && fresh->second != data)
+      return forked(name);
+    const auto* waiting = held_.find(name);
+    const bool parts = waiting != nullptr && *waiting != data;
     if (*v == verdict::next) {
-      c.was_held = held_.contains(name);
+      if (parts) outrun.emplace_back(name, *waiting);
+      c.was_held = waiting != nullptr;
       to_hold.erase(name);
       return accept(std::move(*parsed)), result<>{};
     }
-    if (waiting != nullptr) return ++known, result<>{};
+    if (parts) return ++left_out, result<>{};
+    if (waiting != nullptr || to_hold.contains(name)) return ++known, result<>{};
     return hold(name, data);
   }
 
@@ -113,7 +118,10 @@ class intake {
   std::vector<candidate> accepted;
   std::map<held_changesets::name, bytes> to_hold;
   std::set<held_changesets::name> to_drop;  ///< held before, and no good
+  /// Held before under the dot of an accepted one, with other bytes: evidence of a fork.
+  std::vector<std::pair<held_changesets::name, bytes>> outrun;
   std::size_t known = 0;
+  std::size_t left_out = 0;  ///< too early, and another waits under the dot
 
   /// How many bytes of changesets are to be stored.
   [[nodiscard]] std::size_t size() const noexcept {
@@ -196,12 +204,6 @@ class intake {
   static error older_than_known(const held_changesets::name& name) {
     return {errc::fork, "a peer knows more of this replica than the store does", where(name),
             "the store was put back from an older image: open it under a new replica id"};
-  }
-
-  // What waits under a dot; null when nothing does.
-  [[nodiscard]] const bytes* waiting_under(const held_changesets::name& name) const {
-    const auto fresh = to_hold.find(name);
-    return fresh != to_hold.end() ? &fresh->second : held_.find(name);
   }
 
   result<> hold(const held_changesets::name& name, bytes_view data) {

@@ -15,7 +15,8 @@ struct ingest_report {
   std::size_t integrated = 0;  ///< new here, now in the log and the state
   std::size_t duplicates = 0;  ///< known already
   std::size_t held = 0;        ///< kept until their predecessors, or their time, have come
-  std::size_t dropped = 0;     ///< held before, and found at fault when their turn came
+  std::size_t dropped = 0;     ///< held before, and found at fault when their turn came; or too
+                               ///< early, while another waits under the same dot
   std::size_t operations = 0;  ///< in the integrated ones
   std::size_t records = 0;     ///< that the integrated ones touched
 
