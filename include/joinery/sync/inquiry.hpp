@@ -77,6 +77,7 @@ class inquiry<E> {
     in.forget_pieces();
     if (start.notices == told_) awaiting_ = false;
     restart_ = restart_ || start.again;
+    if (start.again) left_to_peer_ = false;  // it looked: its own history is the one that we have
     return {};
   }
 
