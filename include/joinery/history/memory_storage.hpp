@@ -107,6 +107,8 @@ class memory_storage {
     image_->faults.push_back({operation, n, code, lands});
   }
   void clear_faults() { image_->faults.clear(); }
+  /// Whether one is still to come.
+  [[nodiscard]] bool has_faults() const { return !image_->faults.empty(); }
   /// The next write runs its body twice and drops what the first run did, as when LMDB's map must
   /// grow.
   void rerun_next_write() { image_->rerun_next_write = true; }
