@@ -2,7 +2,7 @@
 //
 // Purpose: one call makes a changeset and tells the oracle of it, so that states can be
 // held against readings wherever a test takes them.
-// Invariants: changeset i of `changesets` is the events `events_of(i)`.
+// Invariants: changeset i of `changesets` is the events from `first_events_[i]` on.
 // Thread-safety: none; a value.
 #pragma once
 
@@ -12,6 +12,7 @@
 namespace crdt_tests {
 
 using joinery::testing::moment;
+using oracle::event_set;
 
 class chronicle {
  public:
@@ -29,33 +30,57 @@ class chronicle {
   [[nodiscard]] const auto& changesets() const { return changesets_; }
 
   /// Writes `ops` as one changeset of replica `r` on `me`. Operations that the contract refuses
-  /// must be refused by the type as well, and are left out; false when none is left (and nothing
-  /// was written), or when the two differ.
-  bool write(crdt::replica_index r, moment& me, std::set<int>& seen, const std::vector<op>& ops) {
-    auto c = me.next(r, 0);
-    for (const int e : seen) c.time = std::max(c.time, history_.events[index(e)].time);
-    ++c.time;
-    for (const auto& o : ops) c.time += o.ahead;
+  /// are left out; false when none is left (and nothing was written).
+  bool write(crdt::replica_index r, moment& me, event_set& seen, const std::vector<op>& ops) {
+    auto time = next_time(seen);
+    for (const auto& o : ops) time += o.ahead;
+    begin(r, me, time);
     auto after = me;
     auto seen_after = seen;
-    for (auto o : ops) {
-      const auto delta = type_.delta(after.state, o);
-      const bool allowed =
-          oracle::address(type_.types, history_, oracle::deeds_of(history_, seen_after), o);
-      if (allowed != delta.has_value()) disagreement = "one refuses what the other takes";
-      if (!allowed || !delta) continue;
-      history_.events.push_back({o, static_cast<int>(r), c.time, seen_after});
-      seen_after.insert(static_cast<int>(history_.events.size()) - 1);
-      type_.laws->apply(after.state, *delta, c.by());
-      c.deltas.push_back(*delta);
+    for (const auto& o : ops) add(after, seen_after, o);
+    if (changesets_.back().deltas.empty()) {
+      unwrite();
+      return false;
     }
-    if (c.deltas.empty()) return false;
-    after.seen.raise(c.at);
+    after.seen.raise(changesets_.back().at);
     me = after;
     seen = seen_after;
-    first_events_.push_back(history_.events.size() - c.deltas.size());
-    changesets_.push_back(std::move(c));
     return true;
+  }
+
+  /// The earliest stamp of one who has seen `seen`.
+  [[nodiscard]] std::uint64_t next_time(const event_set& seen) const {
+    std::uint64_t time = 0;
+    for (std::size_t e = 0; e < history_.events.size(); ++e)
+      if (seen.test(e)) time = std::max(time, history_.events[e].time);
+    return time + 1;
+  }
+
+  /// Begins a changeset of replica `r`, who is at `me`; `add` gives it operations.
+  void begin(crdt::replica_index r, const moment& me, std::uint64_t time) {
+    changesets_.push_back(me.next(r, time));
+    first_events_.push_back(history_.events.size());
+  }
+  /// Makes one operation of the newest changeset, on its writer's state. False when the contract
+  /// refuses it; the type must refuse the same (or there is a `disagreement`).
+  bool add(moment& me, event_set& seen, op o) {
+    auto& c = changesets_.back();
+    const auto delta = type_.delta(me.state, o);
+    const bool allowed =
+        oracle::address(type_.shape, history_, oracle::deeds_of(history_, seen), o);
+    if (allowed != delta.has_value()) disagreement = "one refuses what the other takes";
+    if (!allowed || !delta) return false;
+    const auto event = history_.events.size();
+    history_.events.push_back({std::move(o), static_cast<int>(c.at.replica), c.time, seen});
+    seen.set(event);
+    type_.laws->apply(me.state, *delta, c.by());
+    c.deltas.push_back(*delta);
+    return true;
+  }
+  /// Takes back the latest operation.
+  void take_back() {
+    history_.events.pop_back();
+    changesets_.back().deltas.pop_back();
   }
   /// Takes back the latest changeset.
   void unwrite() {
@@ -64,21 +89,25 @@ class chronicle {
     changesets_.pop_back();
   }
 
-  void add_events_of(std::size_t changeset, std::set<int>& to) const {
+  void add_events_of(std::size_t changeset, event_set& to) const {
     const auto end = changeset + 1 < first_events_.size() ? first_events_[changeset + 1]
                                                           : history_.events.size();
-    for (auto e = first_events_[changeset]; e < end; ++e) to.insert(static_cast<int>(e));
+    for (auto e = first_events_[changeset]; e < end; ++e) to.set(e);
   }
-  [[nodiscard]] std::string expected(const std::set<int>& seen) const {
-    return oracle::read(type_.types, history_, oracle::deeds_of(history_, seen));
+  [[nodiscard]] std::string expected(const event_set& seen) const {
+    return oracle::read(type_.shape, history_, oracle::deeds_of(history_, seen));
+  }
+  [[nodiscard]] std::string expected_ledger(const event_set& seen) const {
+    return oracle::ledger(type_.shape, history_, oracle::deeds_of(history_, seen));
   }
   [[nodiscard]] std::string shown(const moment& m) const { return type_.read(m.state, replicas_); }
+
+  /// The ids' places in their order from here on, by replica: what breaks ties of equal stamps.
+  void order_ids(const std::vector<int>& places) { history_.order_of_ids = places; }
 
   std::string disagreement;
 
  private:
-  static std::size_t index(int i) { return static_cast<std::size_t>(i); }
-
   oracle_subject type_;
   roster replicas_;
   oracle::history history_;

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/crdt/chronicle.hpp"
+#include "tests/crdt/vocabulary.hpp"
 
 namespace {
 
@@ -15,8 +16,8 @@ std::string wrong_in(const oracle_subject& type, std::uint64_t seed) {
   const auto replicas = 2 + static_cast<std::size_t>(random.below(3));
   chronicle all(type, replicas);
   std::vector<moment> now(replicas, moment{type.laws});
-  std::vector<std::set<int>> seen(replicas);
-  const auto words = vocabulary_of(type.types, true);
+  std::vector<oracle::event_set> seen(replicas);
+  const auto words = rich_vocabulary(type.shape);
 
   for (int step = 0; step < 20; ++step) {
     const auto r = static_cast<std::size_t>(random.below(replicas));
@@ -35,7 +36,7 @@ std::string wrong_in(const oracle_subject& type, std::uint64_t seed) {
     } else {
       const auto from = static_cast<std::size_t>(random.below(replicas));
       now[r].join(now[from]);
-      seen[r].merge(std::set<int>{seen[from]});
+      seen[r] |= seen[from];
     }
     if (!all.disagreement.empty()) return all.disagreement + ", seed " + std::to_string(seed);
     if (all.shown(now[r]) != all.expected(seen[r]))

@@ -1,8 +1,7 @@
 // The oracle's operations and readings in joinery's types.
 //
 // Purpose: `subject<C>` turns an operation into the delta that the type's own mutator makes of
-// it, and reads a state in the oracle's words. `vocabulary` lists operations on a type: few, so
-// that they meet.
+// it, and reads a state in the oracle's words.
 // Thread-safety: pure functions.
 #pragma once
 
@@ -27,17 +26,14 @@ using maybe_delta = std::optional<bytes>;
 template <class C>
 struct subject;
 
-inline oracle::types around(type outer, oracle::types inner) {
-  inner.insert(inner.begin(), outer);
-  return inner;
-}
+inline oracle::shape around(type outer, oracle::shape inner) { return {outer, {std::move(inner)}}; }
 inline std::string or_none(const std::optional<number>& v) {
   return v ? std::to_string(*v) : "none";
 }
 
 template <>
 struct subject<crdt::lww<number>> {
-  static oracle::types types() { return {type::lww}; }
+  static oracle::shape shape() { return {type::lww}; }
   static maybe_delta delta(const crdt::lww<number>& now, const op& o) {
     return now.set(o.value, o.rank);
   }
@@ -49,7 +45,7 @@ struct subject<crdt::lww<number>> {
 
 template <>
 struct subject<crdt::mv<number>> {
-  static oracle::types types() { return {type::mv}; }
+  static oracle::shape shape() { return {type::mv}; }
   static maybe_delta delta(const crdt::mv<number>& now, const op& o) {
     return now.set(o.value, o.rank);
   }
@@ -62,7 +58,7 @@ struct subject<crdt::mv<number>> {
 
 template <>
 struct subject<crdt::or_set<number>> {
-  static oracle::types types() { return {type::set}; }
+  static oracle::shape shape() { return {type::set}; }
   static maybe_delta delta(const crdt::or_set<number>& now, const op& o) {
     return o.what == verb::add ? now.insert(o.value) : now.erase(o.value);
   }
@@ -75,7 +71,7 @@ struct subject<crdt::or_set<number>> {
 
 template <crdt::kind Kind>
 struct subject<crdt::counter<Kind>> {
-  static oracle::types types() {
+  static oracle::shape shape() {
     return {Kind == crdt::kind::pn_counter ? type::counter : type::g_counter};
   }
   static maybe_delta delta(const crdt::counter<Kind>& now, const op& o) { return now.add(o.value); }
@@ -86,7 +82,7 @@ struct subject<crdt::counter<Kind>> {
 
 template <>
 struct subject<crdt::tally<number>> {
-  static oracle::types types() { return {type::tally}; }
+  static oracle::shape shape() { return {type::tally}; }
   static maybe_delta delta(const crdt::tally<number>& now, const op& o) {
     return now.grant(o.key, static_cast<std::uint64_t>(o.value));
   }
@@ -101,7 +97,7 @@ struct subject<crdt::tally<number>> {
 
 template <crdt::kind Kind>
 struct subject<crdt::extremum<number, Kind>> {
-  static oracle::types types() { return {Kind == crdt::kind::max_of ? type::max : type::min}; }
+  static oracle::shape shape() { return {Kind == crdt::kind::max_of ? type::max : type::min}; }
   static maybe_delta delta(const crdt::extremum<number, Kind>& now, const op& o) {
     return now.put(o.value);
   }
@@ -112,7 +108,7 @@ struct subject<crdt::extremum<number, Kind>> {
 
 template <>
 struct subject<crdt::flag> {
-  static oracle::types types() { return {type::flag}; }
+  static oracle::shape shape() { return {type::flag}; }
   static maybe_delta delta(const crdt::flag& now, const op& o) {
     return now.set(o.what == verb::enable);
   }
@@ -122,7 +118,7 @@ struct subject<crdt::flag> {
 template <class C>
 struct subject<crdt::map<number, C>> {
   using map = crdt::map<number, C>;
-  static oracle::types types() { return around(type::map, subject<C>::types()); }
+  static oracle::shape shape() { return around(type::map, subject<C>::shape()); }
   static maybe_delta delta(const map& now, const op& o) {
     if (o.what == verb::create) return now.create(o.key);
     if (o.what == verb::erase) return now.erase(o.key);
@@ -140,7 +136,7 @@ struct subject<crdt::map<number, C>> {
 
 template <class C>
 struct subject<cell_of<C>> {
-  static oracle::types types() { return around(type::cell, subject<C>::types()); }
+  static oracle::shape shape() { return around(type::cell, subject<C>::shape()); }
   static maybe_delta delta(const cell_of<C>& now, const op& o) {
     if (o.what == verb::create) return now.create();
     if (o.what != verb::update) return now.erase(o.what == verb::erase_final);
@@ -155,61 +151,21 @@ struct subject<cell_of<C>> {
 /// A subject by its bytes, so that the tests are compiled once and not once for each type.
 struct oracle_subject {
   const joinery::testing::law_subject* laws;
-  oracle::types types;
+  oracle::shape shape;
   maybe_delta (*delta)(bytes_view state, const op& o);
   std::string (*read)(bytes_view state, const roster& replicas);
+  std::string (*read_canonical)(bytes_view state, const roster& replicas);
+  std::string (*ledger)(bytes_view state, const roster& replicas) = nullptr;  ///< of records
 };
 
 template <class C>
 oracle_subject oracle_subject_of() {
-  return {&joinery::testing::law_subject_of<C>, subject<C>::types(),
-          [](bytes_view state, const op& o) { return subject<C>::delta(C{bytes{state}}, o); },
-          [](bytes_view state, const roster& replicas) {
-            return subject<C>::read(C{bytes{state}}, replicas);
-          }};
-}
-
-using vocabulary = std::vector<op>;
-
-/// `rich` has more keys, values and clocks, for random histories; the other is for trying all.
-inline vocabulary vocabulary_of(const oracle::types& t, bool rich) {
-  const oracle::types inside(t.begin() + 1, t.end());
-  switch (t.front()) {
-    case type::lww:
-    case type::mv: {
-      vocabulary out{{verb::write, 1}, {verb::write, 2}, {verb::write, 3, 0, 1}};
-      if (rich) out.insert(out.end(), {{verb::write, 4, 0, 0, 5}, {verb::write, 1, 0, 2, 3}});
-      return out;
-    }
-    case type::set: {
-      vocabulary out{{verb::add, 1}, {verb::remove, 1}};
-      if (rich) out.insert(out.end(), {{verb::add, 2}, {verb::remove, 2}});
-      return out;
-    }
-    case type::counter: return {{verb::count, 1}, {verb::count, -10}};
-    case type::g_counter: return {{verb::count, 1}, {verb::count, 10}};
-    case type::tally: {
-      vocabulary out{{verb::grant, 3, 1}, {verb::grant, 5, 1}};
-      if (rich) out.insert(out.end(), {{verb::grant, 0, 1}, {verb::grant, 7, 2}});
-      return out;
-    }
-    case type::max:
-    case type::min: return {{verb::put, 2}, {verb::put, -1}, {verb::put, 300}};
-    case type::flag: return {{verb::enable}, {verb::disable}};
-    case type::map:
-    case type::cell: {
-      vocabulary out;
-      for (number key = 1; key <= (rich && t.front() == type::map ? 2 : 1); ++key) {
-        out.push_back({verb::create, 0, key});
-        out.push_back({verb::erase, 0, key});
-        if (t.front() == type::cell) out.push_back({verb::erase_final, 0, key});
-        for (auto& inner : vocabulary_of(inside, rich))
-          out.push_back({verb::update, 0, key, 0, inner.ahead, {inner}});
-      }
-      return out;
-    }
-  }
-  return {};
+  const auto read = [](bytes_view state, const roster& replicas) {
+    return subject<C>::read(C{bytes{state}}, replicas);
+  };
+  return {&joinery::testing::law_subject_of<C>, subject<C>::shape(),
+          [](bytes_view state, const op& o) { return subject<C>::delta(C{bytes{state}}, o); }, read,
+          read};
 }
 
 }  // namespace crdt_tests

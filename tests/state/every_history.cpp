@@ -1,205 +1,175 @@
-// Every small history of one record: each order of delivery, and each pair of states joined, gives
-// one result.
-//
-// A history is up to five changesets of up to three replicas, each of which saw any causally closed
-// set of the earlier ones and creates, updates or erases the record. All that causality allows is
-// enumerated.
-#include <catch2/catch.hpp>
-
-#include "joinery/crdt/counter.hpp"
-#include "joinery/crdt/lww.hpp"
-#include "joinery/state/record.hpp"
-#include "tests/replica/oracle.hpp"
-
-using namespace joinery;
-using crdt::cell_action;
-using state::version;
+// Every small history of records against the oracle, by both delete rules (tests/crdt/
+// enumeration.hpp): records of one field of each type, of several fields, and several records in
+// one changeset.
+#include "tests/crdt/enumerated.hpp"
+#include "tests/state/record_subject.hpp"
 
 namespace {
 
-constexpr state::field_id count_field{0, crdt::kind::pn_counter};
-constexpr state::field_id text_field{1, crdt::kind::lww};
+using namespace state_tests;
+using crdt::map;
+using crdt_tests::delete_rule;
+using crdt_tests::enumerated;
+using crdt_tests::extents;
 
-/// A set of changesets, one bit each.
-using subset = unsigned;
+enum class stamps { lowest, every };
 
-struct change {
-  causal::dot at;
-  subset seen = 0;  ///< without itself
-  cell_action action{};
-  std::uint64_t incarnation = 0;
-};
+/// The same records under either rule.
+template <std::size_t Records, class... Fields>
+void add(std::vector<enumerated>& to, const std::string& name, const extents& update_wins,
+         const extents& delete_wins, stamps which = stamps::lowest) {
+  const auto type = records_of<Records, Fields...>::subject();
+  const bool every = which == stamps::every;
+  to.push_back(
+      {name + ", update_wins", type, {2, 1, delete_rule::update_wins, false}, every, update_wins});
+  to.push_back(
+      {name + ", delete_wins", type, {2, 1, delete_rule::delete_wins, false}, every, delete_wins});
+}
 
-class enumeration {
- public:
-  std::size_t histories = 0;
+std::vector<enumerated> records_of_one_field() {
+  std::vector<enumerated> out;
+  add<1, crdt::lww<number>>(out, "record of lww, every stamp", {{2, 162}, {3, 9864}, {4, 840991}},
+                            {{2, 162}, {3, 9864}, {4, 812101}}, stamps::every);
+  add<1, crdt::mv<number>>(out, "record of mv", {{3, 2053}, {3, 2053}, {4, 62962}},
+                           {{3, 2053}, {3, 2053}, {4, 61342}});
+  add<1, crdt::or_set<number>>(out, "record of or_set", {{3, 2053}, {3, 2053}, {4, 62962}},
+                               {{3, 2053}, {3, 2053}, {4, 61342}});
+  add<1, crdt::flag>(out, "record of flag", {{3, 931}, {4, 18700}, {5, 423238}},
+                     {{3, 931}, {4, 18052}, {5, 384376}});
+  add<1, crdt::pn_counter>(out, "record of pn_counter", {{3, 931}, {4, 18700}, {5, 423238}},
+                           {{3, 931}, {4, 18052}, {5, 384376}});
+  add<1, crdt::g_counter>(out, "record of g_counter", {{3, 931}, {4, 18700}, {5, 423238}},
+                          {{3, 931}, {4, 18052}, {5, 384376}});
+  add<1, crdt::tally<number>>(out, "record of tally", {{3, 2053}, {3, 2053}, {4, 62962}},
+                              {{3, 2053}, {3, 2053}, {4, 61342}});
+  add<1, crdt::max_of<number>>(out, "record of max_of", {{3, 1435}, {3, 1435}, {4, 36361}},
+                               {{3, 1435}, {3, 1435}, {4, 35281}});
+  add<1, crdt::min_of<number>>(out, "record of min_of", {{3, 1435}, {3, 1435}, {4, 36361}},
+                               {{3, 1435}, {3, 1435}, {4, 35281}});
+  return out;
+}
 
-  enumeration(int replicas, int changes, bool erase_for_good, bool with_joins, bool amends = false)
-      : replicas_(replicas),
-        most_(changes),
-        actions_{cell_action::create, cell_action::update,
-                 erase_for_good ? cell_action::erase_final : cell_action::erase},
-        with_joins_(with_joins) {
-    replica_id id;
-    for (unsigned char r = 1; r <= 3; ++r) id.data.fill(r), roster_.add(id);
-    world_.rank_of_id = {0, 1, 2};
-    world_.tables = {{"t", {{"count", 0, oracle::leaf::counter}, {"text", 0, oracle::leaf::lww}}}};
-    states_[0] = bytes{};
-    if (amends) actions_.push_back(cell_action::amend);
-    extend();
-  }
+std::vector<enumerated> records_of_maps() {
+  std::vector<enumerated> out;
+  add<1, map<number, crdt::lww<number>>>(out, "record of map of lww",
+                                         {{2, 150}, {3, 8635}, {4, 593350}},
+                                         {{2, 150}, {3, 8635}, {4, 585682}});
+  add<1, map<number, crdt::mv<number>>>(out, "record of map of mv",
+                                        {{2, 150}, {3, 8635}, {4, 593350}},
+                                        {{2, 150}, {3, 8635}, {4, 585682}});
+  add<1, map<number, crdt::or_set<number>>>(out, "record of map of or_set",
+                                            {{2, 150}, {3, 8635}, {4, 593350}},
+                                            {{2, 150}, {3, 8635}, {4, 585682}});
+  add<1, map<number, crdt::flag>>(out, "record of map of flag", {{2, 102}, {3, 3919}, {4, 181882}},
+                                  {{2, 102}, {3, 3919}, {4, 178534}});
+  add<1, map<number, crdt::pn_counter>>(out, "record of map of pn_counter",
+                                        {{2, 102}, {3, 3919}, {4, 181882}},
+                                        {{2, 102}, {3, 3919}, {4, 178534}});
+  add<1, map<number, crdt::g_counter>>(out, "record of map of g_counter",
+                                       {{2, 102}, {3, 3919}, {4, 181882}},
+                                       {{2, 102}, {3, 3919}, {4, 178534}});
+  add<1, map<number, crdt::tally<number>>>(
+      out, "record of map of tally", {{2, 150}, {3, 8635}, {4, 0}}, {{2, 150}, {3, 8635}, {4, 0}});
+  add<1, map<number, crdt::max_of<number>>>(
+      out, "record of map of max_of", {{2, 126}, {3, 6049}, {4, 0}}, {{2, 126}, {3, 6049}, {4, 0}});
+  add<1, map<number, crdt::min_of<number>>>(
+      out, "record of map of min_of", {{2, 126}, {3, 6049}, {4, 0}}, {{2, 126}, {3, 6049}, {4, 0}});
+  add<1, map<number, map<number, crdt::flag>>>(out, "record of map of map of flag",
+                                               {{2, 126}, {3, 6337}, {4, 0}},
+                                               {{2, 126}, {3, 6337}, {4, 0}});
+  return out;
+}
 
- private:
-  [[nodiscard]] version version_of(subset s) const {
-    version v;
-    for (std::size_t i = 0; i < changes_.size(); ++i)
-      if (s >> i & 1) v.raise(changes_[i].at);
-    return v;
-  }
+std::vector<enumerated> larger_records() {
+  std::vector<enumerated> out;
+  using crdt::lww, crdt::pn_counter, crdt::or_set, crdt::flag;
+  add<1, pn_counter, lww<number>>(out, "record of pn_counter and lww",
+                                  {{2, 102}, {3, 3631}, {4, 0}}, {{2, 102}, {3, 3631}, {4, 0}});
+  add<1, lww<number>, lww<number>>(out, "record of two lww, every stamp",
+                                   {{2, 258}, {2, 258}, {4, 0}}, {{2, 258}, {2, 258}, {4, 0}},
+                                   stamps::every);
+  add<1, or_set<number>, flag, map<number, pn_counter>>(
+      out, "record of or_set, flag and map of pn_counter", {{2, 174}, {3, 11389}, {4, 0}},
+      {{2, 174}, {3, 11389}, {4, 0}});
+  add<2, flag>(out, "two records of flag", {{3, 3590}, {3, 3590}, {4, 0}},
+               {{3, 3590}, {3, 3590}, {4, 0}});
+  add<2, pn_counter, lww<number>>(out, "two records of pn_counter and lww",
+                                  {{2, 234}, {3, 10574}, {4, 0}}, {{2, 234}, {3, 10574}, {4, 0}});
+  constexpr crdt_tests::vocabulary_limits amended{1, 1, delete_rule::mixed, true};
+  out.push_back({"record of flag, amended, both rules mixed",
+                 records_of<1, flag>::subject(),
+                 amended,
+                 false,
+                 {{3, 2497}, {4, 79801}, {5, 0}}});
+  out.push_back({"record of lww, amended, both rules mixed",
+                 records_of<1, lww<number>>::subject(),
+                 amended,
+                 false,
+                 {{2, 138}, {3, 6373}, {4, 0}}});
+  return out;
+}
 
-  void apply(bytes& record, std::size_t i) const {
-    const auto& c = changes_[i];
-    auto context = version_of(c.seen);
-    context.raise(c.at);
-    const causal::stamp by{c.at, i + 1, context};
-    const auto update = [&](state::field_id f, bytes_view delta) {
-      state::apply_op(record, c.action, c.incarnation, f, delta, by);
-    };
-    if (!crdt::carries_delta(c.action)) {
-      state::apply_op(record, c.action, c.incarnation, {}, {}, by);
-    } else {
-      update(count_field, crdt::pn_counter::add(1 << i));
-      update(text_field, crdt::lww<int>::set(static_cast<int>(i) + 1));
-    }
-  }
+TEST_CASE("every small history of a record of one field reads as the oracle reads it") {
+  try_ordinary(records_of_one_field());
+}
+TEST_CASE("every small history of a record of a map reads as the oracle reads it") {
+  try_ordinary(records_of_maps());
+}
+TEST_CASE("every small history of larger records reads as the oracle reads it") {
+  try_ordinary(larger_records());
+}
+TEST_CASE("every history of records of one field, exhaustively", "[.exhaustive]") {
+  try_exhaustively(records_of_one_field());
+}
+TEST_CASE("every history of records of maps, exhaustively", "[.exhaustive]") {
+  try_exhaustively(records_of_maps());
+}
+TEST_CASE("every history of larger records, exhaustively", "[.exhaustive]") {
+  try_exhaustively(larger_records());
+}
 
-  [[nodiscard]] bool closed(subset s) const {
-    for (std::size_t i = 0; i < changes_.size(); ++i)
-      if ((s >> i & 1) && (changes_[i].seen & ~s)) return false;
-    return true;
-  }
+// Faults of records that the enumeration must find.
+std::string found_in(crdt_tests::oracle_subject type, delete_rule rule,
+                     const testing::law_subject& functions) {
+  type.laws = &functions;
+  return crdt_tests::enumeration(
+             type, crdt_tests::small_vocabulary(type.shape, {1, 1, rule, false}), 4, false)
+      .wrong;
+}
+using record_of_flag = records_of<1, crdt::flag>;
 
-  /// Works out the states of all sets that hold the newest changeset, from every last one.
-  void work_out() {
-    const auto newest = changes_.size() - 1;
-    for (subset s = 1u << newest; s < 2u << newest; ++s) {
-      if (!closed(s)) continue;
-      bool first = true;
-      for (std::size_t last = 0; last <= newest; ++last) {
-        if (!(s >> last & 1) || !closed(s & ~(1u << last))) continue;
-        auto record = states_[s & ~(1u << last)];
-        apply(record, last);
-        if (!first && record != states_[s]) FAIL("the order of delivery counts: " << story());
-        first = false;
-        states_[s] = std::move(record);
-      }
-    }
-    if (!with_joins_) return;
-    for (subset s = 0; s < 2u << newest; ++s)
-      for (subset t = 1u << newest; t < 2u << newest; ++t)
-        if (closed(s) && closed(t) &&
-            state::join_record(states_[s], version_of(s), states_[t], version_of(t)) !=
-                states_[s | t])
-          FAIL("a join is not the application of both: " << s << " " << t << story());
-  }
-
-  void compare() {
-    std::set<int> all;
-    world_.events.clear();
-    for (std::size_t i = 0; i < changes_.size(); ++i) {
-      const auto& c = changes_[i];
-      oracle::changeset e;
-      e.replica = static_cast<int>(c.at.replica);
-      e.time = i + 1;
-      for (std::size_t j = 0; j < i; ++j)
-        if (c.seen >> j & 1) e.seen.insert(static_cast<int>(j));
-      oracle::operation o{.table = "t", .life = static_cast<int>(c.incarnation)};
-      o.what = c.action == cell_action::create   ? oracle::verb::create
-               : c.action == cell_action::update ? oracle::verb::update
-               : c.action == cell_action::amend  ? oracle::verb::amend
-               : c.action == cell_action::erase  ? oracle::verb::erase
-                                                 : oracle::verb::erase_for_good;
-      o.x = 1 << i;
-      e.operations.push_back(o);
-      o.field = 1;
-      o.x = static_cast<int>(i) + 1;
-      if (crdt::carries_delta(c.action)) e.operations.push_back(o);
-      world_.events[static_cast<int>(i)] = e;
-      all.insert(static_cast<int>(i));
-    }
-    const auto cell = crdt::read_cell(states_[(1u << changes_.size()) - 1]);
-    std::string got = "none";
-    if (cell.alive()) {
-      const crdt::lww<int, bytes_view> text{state::field_state(cell.value, text_field)};
-      got = "count=" +
-            std::to_string(
-                crdt::detail::counter_sum(state::field_state(cell.value, count_field)).value) +
-            "; text=" + std::to_string(text.get(roster_).value_or(0)) +
-            (text.in_conflict() ? "!" : "") + "; ";
-    }
-    if (got != world_.read(all, "t", 0))
-      FAIL(got << " is not " << world_.read(all, "t", 0) << story());
-  }
-
-  void extend() {
-    if (!changes_.empty()) {
-      ++histories;
-      work_out();
-      compare();
-    }
-    const auto n = changes_.size();
-    if (n == static_cast<std::size_t>(most_)) return;
-    causal::replica_index used = 0;  // which replica comes first has no meaning
-    for (const auto& c : changes_) used = std::max(used, c.at.replica + 1);
-    for (causal::replica_index r = 0;
-         r <= used && r < static_cast<causal::replica_index>(replicas_); ++r) {
-      subset own = 0;
-      for (std::size_t i = 0; i < n; ++i)
-        if (changes_[i].at.replica == r) own |= 1u << i;
-      const auto seq = static_cast<std::uint64_t>(__builtin_popcount(own)) + 1;
-      for (subset seen = 0; seen < 1u << n; ++seen) {
-        if ((own & ~seen) || !closed(seen)) continue;
-        const auto cell = crdt::read_cell(states_[seen]);
-        for (const auto action : actions_) {
-          if (action != cell_action::create && !cell.alive()) continue;
-          changes_.push_back({{r, seq}, seen, action, cell.incarnation + (cell.alive() ? 0 : 1)});
-          extend();
-          changes_.pop_back();
-        }
-      }
-    }
-  }
-
-  [[nodiscard]] std::string story() const {
-    std::string out;
-    for (const auto& c : changes_)
-      out += "\n" + std::to_string(c.at.replica) + "." + std::to_string(c.at.seq) + " saw " +
-             std::to_string(c.seen) + " action " + std::to_string(static_cast<int>(c.action)) +
-             " life " + std::to_string(c.incarnation);
-    return out;
-  }
-
-  int replicas_;
-  int most_;
-  std::vector<cell_action> actions_;
-  bool with_joins_;
-  causal::roster roster_;
-  oracle::world world_;
-  std::vector<change> changes_;
-  bytes states_[32];
-};
+TEST_CASE("the enumeration finds a join that lets a concurrent creation of before live on") {
+  static auto functions = *record_of_flag::subject().laws;
+  functions.join = [](bytes_view a, const causal::version& seen_by_a, bytes_view b,
+                      const causal::version& seen_by_b) {
+    const auto own = crdt::read_cell(record_of_flag::unpack(a)[0]);
+    const auto other = crdt::read_cell(record_of_flag::unpack(b)[0]);
+    if (own.alive() && !other.alive() && own.incarnation < other.incarnation) return bytes{a};
+    return record_of_flag::join(a, seen_by_a, b, seen_by_b);
+  };
+  CHECK(found_in(record_of_flag::subject(), delete_rule::update_wins, functions) != "");
+}
+TEST_CASE("the enumeration finds a deletion that loses although it is to win") {
+  static auto functions = *record_of_flag::subject().laws;
+  functions.apply = [](bytes& state, bytes_view delta, const causal::stamp& by) {
+    bytes milder{delta};
+    if (milder[1] == static_cast<char>(cell_action::erase_final))
+      milder[1] = static_cast<char>(cell_action::erase);
+    record_of_flag::apply(state, milder, by);
+  };
+  CHECK(found_in(record_of_flag::subject(), delete_rule::delete_wins, functions).find("shows") !=
+        std::string::npos);
+}
+TEST_CASE("the enumeration finds a record that comes back as a husk of one field") {
+  static auto functions = *record_of_flag::subject().laws;
+  functions.apply = [](bytes& state, bytes_view delta, const causal::stamp& by) {
+    record_of_flag::apply(state, delta, by);
+    auto record = record_of_flag::unpack(state);
+    const auto cell = crdt::read_cell(record[0]);
+    if (!cell.alive()) record[0].resize(cell.header);
+    state = record_of_flag::pack(record);
+  };
+  CHECK(found_in(record_of_flag::subject(), delete_rule::update_wins, functions) != "");
+}
 
 }  // namespace
-
-TEST_CASE("every history of four changesets by three replicas, and every join in it") {
-  for (const bool for_good : {false, true})
-    CHECK(enumeration(3, 4, for_good, true).histories > 1500);
-}
-TEST_CASE("every history with amendments, which are no touch, and every join in it") {
-  for (const bool for_good : {false, true})
-    CHECK(enumeration(2, 4, for_good, true, true).histories > 1400);
-}
-TEST_CASE("every history of five changesets by two replicas, in every order of delivery") {
-  for (const bool for_good : {false, true})
-    CHECK(enumeration(2, 5, for_good, false).histories > 5000);
-}
