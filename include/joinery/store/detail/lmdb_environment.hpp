@@ -108,7 +108,7 @@ class lmdb_environment {
     if (opened) {
       data_ = std::move(*opened);
       if (!trusted) forget_cached();
-      auto header = lmdb_format::read_header(data_, data_path_);
+      auto header = lmdb_format::read_header(data_, data_path_, !trusted);
       if (!header) return header.error();
       header_ = *header;
     }
@@ -163,12 +163,17 @@ class lmdb_environment {
     if (code == 0) code = ::mdb_env_open(env_, options_.path.c_str(), flags, 0600);
     if (code == 0) code = ::mdb_reader_check(env_, nullptr);
     if (code != 0) return lmdb_error(code, "open the environment", options_.path);
-    if (!header_) {
-      flush_directory(options_.path);
-      auto opened = file::open(data_path_, O_RDONLY);
-      if (!opened) return opened.error();
-      data_ = std::move(*opened);
-    }
+    return header_ ? result<>{} : secure_new_file();
+  }
+
+  /// LMDB does not sync its first two pages. Others must not reach the device before them: a file
+  /// with those alone is one that nobody knows.
+  result<> secure_new_file() {
+    auto opened = file::open(data_path_, O_RDONLY);
+    if (!opened) return opened.error();
+    data_ = std::move(*opened);
+    if (flush_to_device(data_.fd()) != 0) return system_error(errno, "flush", data_path_);
+    flush_directory(options_.path);
     return {};
   }
 
@@ -192,7 +197,7 @@ class lmdb_environment {
       int code = begin(options_.read_only ? unsigned{MDB_RDONLY} : 0U, txn);
       if (code == MDB_MAP_RESIZED && (code = resize(0)) == 0) continue;
       if (code != 0) return lmdb_error(code, "begin the first transaction", options_.path);
-      auto header = lmdb_format::read_header(data_, data_path_);
+      auto header = lmdb_format::read_header(data_, data_path_, false);
       if (!header) return header.error();
       const auto id = ::mdb_txn_id(txn.get()) - (options_.read_only ? 0 : 1);
       const auto* image = *header ? image_of(**header, id) : nullptr;

@@ -98,12 +98,36 @@ inline result<meta> read_meta(bytes_view raw, const std::string& where) {
   return out;
 }
 
+/// Whether page `number` has nothing but what LMDB writes there before any transaction, or a part
+/// of that.
+inline bool is_beginning(bytes_view raw, std::size_t number) {
+  bytes there{raw.substr(0, sizeof(page) + sizeof(meta))};
+  there.resize(sizeof(page) + sizeof(meta), '\0');
+  const struct {
+    page front;
+    std::uint32_t magic_number, version_number;
+  } first{{number, 0, meta_page, 0, 0}, magic, version};
+  bytes expected(sizeof(first), '\0');
+  std::memcpy(expected.data(), &first, sizeof(first));
+  for (std::size_t at = 0; at < expected.size(); ++at)
+    if (there[at] != '\0' && there[at] != expected[at]) return false;
+  const auto m = load<meta>(there, sizeof(page));
+  return m.transaction == 0 && m.last_page <= 1;
+}
+
 /// The header of a data file, or nothing when no transaction was ever written: the file is empty,
-/// or a crash caught LMDB while it wrote the first two pages.
-inline result<std::optional<header>> read_header(const file& data, const std::string& where) {
+/// or a crash caught LMDB while it wrote the first two pages. `after_crash`: then any part of them
+/// may be missing, which in a store that was closed is damage.
+inline result<std::optional<header>> read_header(const file& data, const std::string& where,
+                                                 bool after_crash) {
   const auto size = data.size();
   auto start = data.read_at(0, 2 * most_page_bytes);
   if (!start) return start.error();
+  const auto usual = std::min(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)), start->size());
+  if (after_crash && size <= 2 * usual && is_beginning(bytes_view(*start).substr(0, usual), 0) &&
+      is_beginning(bytes_view(*start).substr(usual), 1)) {
+    return std::optional<header>{};
+  }
   if (size <= 2 * most_page_bytes && size % least_page_bytes == 0 &&
       start->find_first_not_of('\0') == bytes::npos) {  // at most its length reached the device
     return std::optional<header>{};

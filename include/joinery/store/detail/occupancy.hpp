@@ -9,7 +9,7 @@
 // (they would free each other's reader slots).
 // Invariants: `joinery.lock` is never removed; once written it has one size and is overwritten in
 // place, so that a full device does not hinder it. It says "closed" exactly when its last writer
-// closed cleanly.
+// closed cleanly, after a power failure as well.
 // Thread-safety: taking and releasing may race with any process and thread; the objects are values.
 #pragma once
 
@@ -102,6 +102,11 @@ class writer_lock {
     if (const int number = out.say("process " + std::to_string(out.pid_))) {
       return system_error(number, "write the lock file", path);
     }
+    // Or a power failure could bring back that the last writer closed the store.
+    if (flush_to_device(out.file_.fd()) != 0) {
+      return system_error(errno, "flush the lock file", path);
+    }
+    if (content->empty()) flush_directory(directory);
     return out;
   }
 
