@@ -68,15 +68,18 @@ std::vector<enumerated> records_of_maps() {
   add<1, map<number, crdt::g_counter>>(out, "record of map of g_counter",
                                        {{2, 102}, {3, 3919}, {4, 181882}},
                                        {{2, 102}, {3, 3919}, {4, 178534}});
-  add<1, map<number, crdt::tally<number>>>(
-      out, "record of map of tally", {{2, 150}, {3, 8635}, {4, 0}}, {{2, 150}, {3, 8635}, {4, 0}});
-  add<1, map<number, crdt::max_of<number>>>(
-      out, "record of map of max_of", {{2, 126}, {3, 6049}, {4, 0}}, {{2, 126}, {3, 6049}, {4, 0}});
-  add<1, map<number, crdt::min_of<number>>>(
-      out, "record of map of min_of", {{2, 126}, {3, 6049}, {4, 0}}, {{2, 126}, {3, 6049}, {4, 0}});
+  add<1, map<number, crdt::tally<number>>>(out, "record of map of tally",
+                                           {{2, 150}, {3, 8635}, {4, 593350}},
+                                           {{2, 150}, {3, 8635}, {4, 585682}});
+  add<1, map<number, crdt::max_of<number>>>(out, "record of map of max_of",
+                                            {{2, 126}, {3, 6049}, {4, 348430}},
+                                            {{2, 126}, {3, 6049}, {4, 343138}});
+  add<1, map<number, crdt::min_of<number>>>(out, "record of map of min_of",
+                                            {{2, 126}, {3, 6049}, {4, 348430}},
+                                            {{2, 126}, {3, 6049}, {4, 343138}});
   add<1, map<number, map<number, crdt::flag>>>(out, "record of map of map of flag",
-                                               {{2, 126}, {3, 6337}, {4, 0}},
-                                               {{2, 126}, {3, 6337}, {4, 0}});
+                                               {{2, 126}, {3, 6337}, {4, 390496}},
+                                               {{2, 126}, {3, 6337}, {4, 384880}});
   return out;
 }
 
@@ -84,28 +87,30 @@ std::vector<enumerated> larger_records() {
   std::vector<enumerated> out;
   using crdt::lww, crdt::pn_counter, crdt::or_set, crdt::flag;
   add<1, pn_counter, lww<number>>(out, "record of pn_counter and lww",
-                                  {{2, 102}, {3, 3631}, {4, 0}}, {{2, 102}, {3, 3631}, {4, 0}});
+                                  {{2, 102}, {3, 3631}, {4, 150472}},
+                                  {{2, 102}, {3, 3631}, {4, 147448}});
   add<1, lww<number>, lww<number>>(out, "record of two lww, every stamp",
-                                   {{2, 258}, {2, 258}, {4, 0}}, {{2, 258}, {2, 258}, {4, 0}},
-                                   stamps::every);
+                                   {{2, 258}, {2, 258}, {4, 3649147}},
+                                   {{2, 258}, {2, 258}, {4, 3566041}}, stamps::every);
   add<1, or_set<number>, flag, map<number, pn_counter>>(
-      out, "record of or_set, flag and map of pn_counter", {{2, 174}, {3, 11389}, {4, 0}},
-      {{2, 174}, {3, 11389}, {4, 0}});
-  add<2, flag>(out, "two records of flag", {{3, 3590}, {3, 3590}, {4, 0}},
-               {{3, 3590}, {3, 3590}, {4, 0}});
+      out, "record of or_set, flag and map of pn_counter", {{2, 174}, {3, 11389}, {4, 880876}},
+      {{2, 174}, {3, 11389}, {4, 870724}});
+  add<2, flag>(out, "two records of flag", {{3, 3590}, {3, 3590}, {4, 117614}},
+               {{3, 3590}, {3, 3590}, {4, 116318}});
   add<2, pn_counter, lww<number>>(out, "two records of pn_counter and lww",
-                                  {{2, 234}, {3, 10574}, {4, 0}}, {{2, 234}, {3, 10574}, {4, 0}});
+                                  {{2, 234}, {3, 10574}, {4, 608462}},
+                                  {{2, 234}, {3, 10574}, {4, 602414}});
   constexpr crdt_tests::vocabulary_limits amended{1, 1, delete_rule::mixed, true};
   out.push_back({"record of flag, amended, both rules mixed",
                  records_of<1, flag>::subject(),
                  amended,
                  false,
-                 {{3, 2497}, {4, 79801}, {5, 0}}});
+                 {{3, 2497}, {4, 79801}, {5, 2844508}}});
   out.push_back({"record of lww, amended, both rules mixed",
                  records_of<1, lww<number>>::subject(),
                  amended,
                  false,
-                 {{2, 138}, {3, 6373}, {4, 0}}});
+                 {{2, 138}, {3, 6373}, {4, 339097}}});
   return out;
 }
 
