@@ -290,6 +290,7 @@ class sim_fleet {
     if (added.event < 0) return "a changeset in the log that is none";
     const auto& e = graph.at(added.event);
     if (added.forks && !forks(id)) return "two changesets under one dot";
+    if (id != n.self && early(n, e)) return "a stamp that is too far ahead was taken in";
     for (std::size_t o = 0; o < e.seen.size(); ++o) {
       const int head = n.head_of(o);
       const auto have = head < 0 ? 0 : graph.at(head).seq;
@@ -302,6 +303,12 @@ class sim_fleet {
     operations += e.ops.size();
     n.set_head(origin, added.event);
     return {};
+  }
+  /// Whether a peer's changeset should still be held. Only where it was taken in just now: the
+  /// clock may have been set back since.
+  [[nodiscard]] static bool early(const sim_node& n, const event& e) {
+    return n.disk.mode() == history::durability::commit &&
+           causal::hlc_ms(e.time) > n.time.now + n.options.max_clock_drift_ms;
   }
   std::string bad_stamp(const sim_node& n, const event& e) const {
     if (e.before >= 0 && graph.at(e.before).time >= e.time) return "an origin's stamps step back";

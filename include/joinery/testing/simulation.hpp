@@ -247,8 +247,13 @@ class simulation {
     drop_links(a);
     const auto before = n.heads;
     const auto unsynced = n.disk.unsynced_commits();
+    // A process that ended well leaves behind all that waits for its predecessors.
+    const bool ends_well = !crashes && !n.disk.poisoned();
+    const auto held = n.engine().status().held;
     fleet_.restart(n, crashes, static_cast<std::size_t>(dice.below(unsynced + 1)));
     fleet_.look_at(n);
+    if (ends_well && n.engine().status().held != held)
+      fleet_.fail(fleet_.name(n) + " lost what was held");
     for (std::size_t o = 0; o < before.size(); ++o)
       if (before[o] >= 0 && !fleet_.still_has(n, before[o]))
         fleet_.fail(fleet_.name(n) + " lost what was durable");
