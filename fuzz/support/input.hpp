@@ -3,7 +3,8 @@
 // Purpose: structured fuzzing: each decision takes a few bytes from the front, so that a mutation
 // of one byte changes one decision. At the end of the bytes all decisions are 0, and loops over
 // `more` stop.
-// Invariants: never fails, never leaves its bytes.
+// Invariants: never fails, never leaves its bytes. Several decisions for the arguments of one call
+// are drawn one after the other: compilers differ in the order of arguments.
 // Thread-safety: none needed; a value.
 #pragma once
 
@@ -25,6 +26,10 @@ class input {
     const auto out = static_cast<std::uint8_t>(left_.front());
     left_.remove_prefix(1);
     return out;
+  }
+  std::uint16_t u16() noexcept {
+    const unsigned high = u8();
+    return static_cast<std::uint16_t>(high << 8 | u8());
   }
   std::uint64_t u64() noexcept {
     std::uint64_t out = 0;
@@ -49,7 +54,7 @@ class input {
   /// A length of one byte (two when it is 255), and so much.
   bytes_view block() noexcept {
     std::size_t n = u8();
-    if (n == 255) n = n + (std::size_t{u8()} << 8 | u8());
+    if (n == 255) n += u16();
     return take(n);
   }
   template <class Items>

@@ -163,7 +163,9 @@ inline bool perform(tx_type& tx, const oracle::operation& o) {
 
 // --- Making up operations ---
 
-inline oracle::operation random_operation(prng& dice, int keys) {
+/// `dice` has `below(n)` and `chance(percent)`.
+template <class Dice>
+oracle::operation random_operation(Dice& dice, int keys) {
   using oracle::deed;
   using oracle::verb;
   oracle::operation o;
