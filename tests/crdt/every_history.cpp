@@ -18,49 +18,49 @@ enumerated with_stamps(const char* name, extents reach, vocabulary_limits limits
 std::vector<enumerated> plain_types() {
   return {
       with_stamps<crdt::lww<number>>("lww, every stamp and order of ids",
-                                     {{2, 600}, {3, 36900}, {4, 0}}),
-      of<crdt::mv<number>>("mv", {{3, 5692}, {4, 142396}, {5, 0}}),
-      of<crdt::or_set<number>>("or_set", {{3, 5692}, {4, 142396}, {5, 0}}),
-      of<crdt::flag>("flag", {{3, 746}, {4, 9290}, {5, 0}}),
-      of<crdt::pn_counter>("pn_counter", {{3, 746}, {4, 9290}, {5, 0}}),
-      of<crdt::g_counter>("g_counter", {{3, 746}, {4, 9290}, {5, 0}}),
-      of<crdt::tally<number>>("tally", {{3, 5692}, {3, 5692}, {4, 0}}),
-      of<crdt::max_of<number>>("max_of", {{3, 2439}, {4, 45693}, {5, 0}}),
-      of<crdt::min_of<number>>("min_of", {{3, 2439}, {4, 45693}, {5, 0}}),
+                                     {{2, 600}, {3, 36900}, {4, 2856544}}),
+      of<crdt::mv<number>>("mv", {{3, 5692}, {4, 142396}, {5, 3881020}}),
+      of<crdt::or_set<number>>("or_set", {{3, 5692}, {4, 142396}, {5, 3881020}}),
+      of<crdt::flag>("flag", {{3, 746}, {4, 9290}, {5, 126122}}),
+      of<crdt::pn_counter>("pn_counter", {{3, 746}, {4, 9290}, {5, 126122}}),
+      of<crdt::g_counter>("g_counter", {{3, 746}, {4, 9290}, {5, 126122}}),
+      of<crdt::tally<number>>("tally", {{3, 5692}, {3, 5692}, {4, 142396}}),
+      of<crdt::max_of<number>>("max_of", {{3, 2439}, {4, 45693}, {5, 932886}}),
+      of<crdt::min_of<number>>("min_of", {{3, 2439}, {4, 45693}, {5, 932886}}),
   };
 }
 
 std::vector<enumerated> cells() {
   constexpr vocabulary_limits both_rules{2, 2, delete_rule::mixed, false};
   return {
-      of<cell_of<crdt::flag>>("cell of flag, both rules mixed", {{3, 1243}, {4, 27301}, {5, 0}},
-                              both_rules),
+      of<cell_of<crdt::flag>>("cell of flag, both rules mixed",
+                              {{3, 1243}, {4, 27301}, {5, 667552}}, both_rules),
       of<cell_of<crdt::pn_counter>>("cell of pn_counter, both rules mixed",
-                                    {{3, 1243}, {4, 27301}, {5, 0}}, both_rules),
-      of<cell_of<crdt::mv<number>>>("cell of mv, both rules mixed", {{3, 2497}, {3, 2497}, {4, 0}},
-                                    both_rules),
+                                    {{3, 1243}, {4, 27301}, {5, 667552}}, both_rules),
+      of<cell_of<crdt::mv<number>>>("cell of mv, both rules mixed",
+                                    {{3, 2497}, {3, 2497}, {4, 80449}}, both_rules),
   };
 }
 
 std::vector<enumerated> maps() {
   constexpr vocabulary_limits one_key{1, 1, delete_rule::update_wins, false};
   return {
-      of<map<number, crdt::lww<number>>>("map of lww", {{2, 1650}, {2, 1650}, {4, 0}}),
+      of<map<number, crdt::lww<number>>>("map of lww", {{2, 1650}, {2, 1650}, {4, 7358470}}),
       with_stamps<map<number, crdt::lww<number>>>("map of lww, one key, every stamp",
-                                                  {{2, 1050}, {3, 91440}, {4, 0}}, one_key),
-      of<map<number, crdt::mv<number>>>("map of mv", {{2, 1650}, {2, 1650}, {4, 0}}),
-      of<map<number, crdt::or_set<number>>>("map of or_set", {{2, 1650}, {2, 1650}, {4, 0}}),
-      of<map<number, crdt::flag>>("map of flag", {{2, 630}, {3, 25146}, {4, 0}}),
-      of<map<number, crdt::pn_counter>>("map of pn_counter", {{2, 630}, {3, 25146}, {4, 0}}),
-      of<map<number, crdt::g_counter>>("map of g_counter", {{2, 630}, {3, 25146}, {4, 0}}),
-      of<map<number, crdt::tally<number>>>("map of tally", {{2, 1650}, {2, 1650}, {4, 0}}),
+                                                  {{2, 1050}, {3, 91440}, {4, 10187615}}, one_key),
+      of<map<number, crdt::mv<number>>>("map of mv", {{2, 1650}, {2, 1650}, {4, 7358470}}),
+      of<map<number, crdt::or_set<number>>>("map of or_set", {{2, 1650}, {2, 1650}, {4, 7358470}}),
+      of<map<number, crdt::flag>>("map of flag", {{2, 630}, {3, 25146}, {4, 1143450}}),
+      of<map<number, crdt::pn_counter>>("map of pn_counter", {{2, 630}, {3, 25146}, {4, 1143450}}),
+      of<map<number, crdt::g_counter>>("map of g_counter", {{2, 630}, {3, 25146}, {4, 1143450}}),
+      of<map<number, crdt::tally<number>>>("map of tally", {{2, 1650}, {2, 1650}, {4, 7358470}}),
       of<map<number, crdt::mv<number>>>("map of mv, one key", {{2, 450}, {3, 14645}, {}}, one_key),
       of<map<number, crdt::or_set<number>>>("map of or_set, one key", {{2, 450}, {3, 14645}, {}},
                                             one_key),
       of<map<number, crdt::tally<number>>>("map of tally, one key", {{2, 450}, {3, 14645}, {}},
                                            one_key),
-      of<map<number, crdt::max_of<number>>>("map of max_of", {{2, 1080}, {3, 55520}, {4, 0}}),
-      of<map<number, crdt::min_of<number>>>("map of min_of", {{2, 1080}, {3, 55520}, {4, 0}}),
+      of<map<number, crdt::max_of<number>>>("map of max_of", {{2, 1080}, {3, 55520}, {4, 3234392}}),
+      of<map<number, crdt::min_of<number>>>("map of min_of", {{2, 1080}, {3, 55520}, {4, 3234392}}),
   };
 }
 
@@ -68,13 +68,15 @@ std::vector<enumerated> nested_maps() {
   constexpr vocabulary_limits one_key{1, 1, delete_rule::update_wins, false};
   using flags = map<number, map<number, crdt::flag>>;
   return {
-      of<flags>("map of map of flag", {{2, 3294}, {2, 3294}, {3, 0}}),
-      of<flags>("map of map of flag, two keys outside", {{2, 1152}, {3, 64520}, {4, 0}}, {2, 1}),
-      of<flags>("map of map of flag, two keys inside", {{2, 912}, {3, 44779}, {4, 0}}, {1, 2}),
-      of<map<number, map<number, crdt::or_set<number>>>>("map of map of or_set, one key",
-                                                         {{2, 690}, {3, 29070}, {4, 0}}, one_key),
-      of<map<number, flags>>("map of map of map of flag, one key", {{2, 534}, {3, 20957}, {4, 0}},
-                             one_key),
+      of<flags>("map of map of flag", {{2, 3294}, {2, 3294}, {3, 301994}}),
+      of<flags>("map of map of flag, two keys outside", {{2, 1152}, {3, 64520}, {4, 4163642}},
+                {2, 1}),
+      of<flags>("map of map of flag, two keys inside", {{2, 912}, {3, 44779}, {4, 2499580}},
+                {1, 2}),
+      of<map<number, map<number, crdt::or_set<number>>>>(
+          "map of map of or_set, one key", {{2, 690}, {3, 29070}, {4, 1375065}}, one_key),
+      of<map<number, flags>>("map of map of map of flag, one key",
+                             {{2, 534}, {3, 20957}, {4, 932273}}, one_key),
   };
 }
 
