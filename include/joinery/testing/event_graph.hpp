@@ -93,11 +93,6 @@ class event_graph {
     while (e >= 0 && at(e).seq > seq) e = at(e).before;
     return e;
   }
-  /// The first event that was known under the dot.
-  [[nodiscard]] int first_under(std::size_t origin, std::uint64_t seq) const {
-    const auto& dots = first_[origin];
-    return seq == 0 || seq > dots.size() ? -1 : dots[seq - 1];
-  }
 
  private:
   struct by_bytes {

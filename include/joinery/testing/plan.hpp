@@ -72,7 +72,7 @@ struct plan {
 namespace detail {
 
 /// How often each action comes, of a million.
-inline std::array<std::uint32_t, action_count> draw_rates(prng& random) {
+inline std::array<std::uint32_t, action_count> draw_rates(prng& random, bool closed) {
   std::array<std::uint32_t, action_count> rates{};
   const auto rate = [&](action a, std::uint32_t low, std::uint32_t high) {
     rates[static_cast<std::size_t>(a)] =
@@ -105,7 +105,7 @@ inline std::array<std::uint32_t, action_count> draw_rates(prng& random) {
       3 * rates[static_cast<std::size_t>(action::put_back)];
   fault(action::clone, 500, 500);
   fault(action::upgrade, 1'000, 3'000);
-  if (random.chance(10)) rates[static_cast<std::size_t>(action::byzantine)] = 30'000;
+  if (!closed && random.chance(10)) rates[static_cast<std::size_t>(action::byzantine)] = 30'000;
   return rates;
 }
 
@@ -120,7 +120,7 @@ inline plan make_plan(std::uint64_t seed, std::size_t steps = 400) {
   p.closed = random.chance(35);
   p.loss = static_cast<unsigned>(random.below(31));
   p.duplication = static_cast<unsigned>(random.below(51));
-  auto rates = detail::draw_rates(random);
+  auto rates = detail::draw_rates(random, p.closed);
   if (p.closed) rates[static_cast<std::size_t>(action::admit)] = 10'000;
   while (p.steps.size() < steps) {
     plan_step s;

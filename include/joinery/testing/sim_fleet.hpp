@@ -160,15 +160,23 @@ class sim_fleet {
   }
   [[nodiscard]] bool lawless(const replica_id& id) const { return lawless_.contains(id); }
 
+  [[nodiscard]] bool has_lawless() const { return !lawless_.empty(); }
+
   /// Takes the heads from the replica itself, after its log was replaced.
   void adopt_heads(sim_node& n) {
     n.heads.assign(n.heads.size(), -1);
     for (const auto& h : n.engine().heads()) {
       if (h.seq == 0) continue;
-      const int e = graph.find(h.chain);
+      int e = graph.find(h.chain);
+      // It came with a snapshot from one whose log was not looked at since.
+      for (std::size_t i = 0; e < 0 && i < nodes.size(); ++i) {
+        register_log(*nodes[i]);
+        e = graph.find(h.chain);
+      }
       demand_of(n, e >= 0,
                 "a head that nobody wrote: " + std::to_string(h.seq) + " of origin " +
-                    numbered(h.origin));
+                    numbered(h.origin) + ", event " + std::to_string(e) + " not " +
+                    std::to_string(n.head_of(graph.number_of(h.origin))));
       n.set_head(graph.number_of(h.origin), e);
     }
     n.next = n.engine().log_end();
@@ -186,6 +194,7 @@ class sim_fleet {
     const auto before = n.heads;
     n.program.reset();
     n.disk = history::memory_storage{n.disk.mode()};
+    n.put_back = false;
     open(n);
     adopt(n);
     for (const int e : before) note_lost(n, e, lost);
@@ -315,27 +324,35 @@ class sim_fleet {
     for (std::size_t o = 0; o < e.seen.size(); ++o) {
       const int seen = o == e.origin ? -1 : graph.back_to(n.head_of(o), e.seen[o]);
       if (seen >= 0 && graph.at(seen).time >= e.time)
-        return "a stamp that is not above what it saw";
+
+        return "a stamp that is not above what it saw: changeset " + std::to_string(e.seq) +
+               " of origin " + std::to_string(e.origin) + " saw " + std::to_string(e.seen[o]) +
+               " of origin " + std::to_string(o);
     }
     return {};
   }
   /// After a renewal or a join: whatever in the log is not known yet.
   void register_log(sim_node& n) {
-    std::map<std::size_t, int> last;
+    std::vector<std::pair<history::head, bytes>> log;
     static_cast<void>(
         n.engine().read_log(1, [&](auto, const replica_id& id, auto seq, bytes_view data) {
-          const auto origin = graph.number_of(id);
-          const auto at = last.find(origin);
-          const int before = at != last.end() ? at->second : graph.first_under(origin, seq - 1);
-          if (before < 0 && seq > 1) return true;
-          const auto added = graph.add(before, data);
-          if (added.event < 0) return true;
-          last[origin] = added.event;
-          if (added.fresh) ++changesets, operations += graph.at(added.event).ops.size();
+          log.emplace_back(history::head{id, seq, {}}, data);
           return true;
         }));
+    for (const auto& [name, data] : log) {
+      const auto chain = n.engine().chain_at(name.origin, name.seq);
+      if (!chain || !*chain || graph.find(**chain) >= 0) continue;
+      int before = -1;
+      if (name.seq > 1) {
+        const auto previous = n.engine().chain_at(name.origin, name.seq - 1);
+        before = previous && *previous ? graph.find(**previous) : -1;
+        if (before < 0) continue;
+      }
+      const auto added = graph.add(before, data);
+      if (added.fresh) ++changesets, operations += graph.at(added.event).ops.size();
+    }
   }
-  void compare_heads(const sim_node& n) const {
+  void compare_heads(const sim_node& n) {
     const auto heads = n.engine().heads();
     std::size_t there = 0;
     for (const auto& h : heads) {
@@ -343,7 +360,9 @@ class sim_fleet {
       ++there;
       const int e = graph.find(h.chain);
       demand_of(n, e >= 0 && n.head_of(graph.at(e).origin) == e && graph.at(e).seq == h.seq,
-                "its version is not what its log has");
+                "its version is not what its log has: " + std::to_string(h.seq) + " of origin " +
+                    numbered(h.origin) + ", event " + std::to_string(e) + " not " +
+                    std::to_string(n.head_of(graph.number_of(h.origin))));
     }
     const auto mine = static_cast<std::size_t>(
         std::count_if(n.heads.begin(), n.heads.end(), [](int e) { return e >= 0; }));
@@ -352,7 +371,8 @@ class sim_fleet {
 
   std::string difference(sim_node& n, const oracle& truth) const {
     auto& e = n.engine();
-    auto out = name(n) + " has another state than the oracle; records that differ:";
+    auto out =
+        name(n) + " has another state than the oracle; records that differ:" + all_versions();
     std::vector<causal::replica_index> order;
     const auto map = state::canonical_order(e.replicas(), e.seen(), order);
     for (const auto& [where, wanted] : truth.records()) {

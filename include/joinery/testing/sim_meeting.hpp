@@ -38,10 +38,7 @@ std::optional<error> run_session(const Fleet& fleet, sim_node& x, sim_node& y,
   met.sent += l.a().sent() + l.b().sent();
   if (!l.ended())
     fleet.fail(fleet.name(x) + " and " + fleet.name(y) + " have a session without an end" +
-               fleet.all_versions() + " " + std::string{name_of(l.a().state())} + " " +
-               std::string{name_of(l.b().state())} + " " + std::to_string(now_ms) + " sent " +
-               std::to_string(l.a().sent()) + " " + std::to_string(l.b().sent()) + " insync " +
-               std::to_string(l.a().in_sync()) + std::to_string(l.b().in_sync()));
+               fleet.all_versions());
   if (const auto& at_x = l.a().failure(); at_x && !l.a().failed_by_peer())
     met.stuck = &x;
   else
@@ -57,7 +54,8 @@ sim_met meet(const Fleet& fleet, sim_node& x, sim_node& y, std::uint64_t& now_ms
   std::optional<error> why;
   for (int meeting = 0; meeting < 8; ++meeting) {
     why = detail::run_session(fleet, x, y, now_ms, met);
-    if (!why || why->code == errc::not_a_member) return met.stuck = nullptr, met;
+    if (why && why->code == errc::not_a_member) return {};
+    if (!why) return met.stuck = nullptr, met;
     // A new id; or the log was trimmed meanwhile, and another snapshot is needed.
     if (why->code != errc::renewed && why->code != errc::gap) break;
   }

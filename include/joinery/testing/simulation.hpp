@@ -233,7 +233,8 @@ class simulation {
     to.dirty = true;
     if (done || excused(done.error())) return;
     // Without a session nobody looks first whether the origins' histories are the same.
-    if (done.error().code == errc::fork && !fleet_.nothing_forks()) return;
+    const bool parts = done.error().code == errc::fork || done.error().code == errc::malformed;
+    if (parts && !fleet_.nothing_forks()) return;
     fleet_.fail(fleet_.name(to) + " takes from a log: " + done.error().text());
   }
 
@@ -246,6 +247,8 @@ class simulation {
     auto& n = *fleet_.nodes[a];
     drop_links(a);
     const auto before = n.heads;
+    const auto self = n.self;
+    const bool renewed = !(n.engine().self() == self);
     const auto unsynced = n.disk.unsynced_commits();
     // A process that ended well leaves behind all that waits for its predecessors.
     const bool ends_well = !crashes && !n.disk.poisoned();
@@ -254,9 +257,12 @@ class simulation {
     fleet_.look_at(n);
     if (ends_well && n.engine().status().held != held)
       fleet_.fail(fleet_.name(n) + " lost what was held");
-    for (std::size_t o = 0; o < before.size(); ++o)
-      if (before[o] >= 0 && !fleet_.still_has(n, before[o]))
+    for (std::size_t o = 0; o < before.size(); ++o) {
+      // What a new id was taken for stands under that now.
+      const bool own = renewed && fleet_.graph.ids()[o] == self;
+      if (before[o] >= 0 && !own && !fleet_.still_has(n, before[o]))
         fleet_.fail(fleet_.name(n) + " lost what was durable");
+    }
   }
   void crash(sim_node& n, std::size_t a, prng& dice) {
     if (dice.chance(80)) {  // within a commit, which lands or does not
