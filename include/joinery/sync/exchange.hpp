@@ -66,11 +66,7 @@ class exchange {
       case message::digest:
         if (const auto m = read_digest(f.payload)) return verifier_.claim(*m), result<>{};
         return unreadable("digest");
-      case message::inquiry:
-        if (auto done = inquiry_.take(endpoint_, f.payload, chains_, outgoing_, incoming_); !done)
-          return done;
-        snapshot_in_.follow(incoming_.rounds());
-        return {};
+      case message::inquiry: return take_inquiry(f.payload);
       case message::refetch: return refetch_.asked(f.payload);
       case message::refetched: return refetch_.answered(endpoint_, f.payload);
       case message::snapshot_offer:
@@ -101,8 +97,10 @@ class exchange {
         out.put(message::credit, encode_credit(amount));
     if (auto settled = inquiry_.step(endpoint_, chains_, outgoing_, out); !settled) return settled;
     if (inquiry_.busy(chains_)) return settled_ = false, result<>{};
-    if (std::exchange(rounds_, outgoing_.rounds()) != outgoing_.rounds())
+    if (std::exchange(rounds_, outgoing_.rounds()) != outgoing_.rounds()) {
       snapshot_out_.begin(outgoing_);
+      said_caught_up_ = false;
+    }
     if (auto asked = snapshot_in_.ask(endpoint_, out); !asked) return asked;
     while (out.size() < options_.low_water) {
       const auto sent = snapshot_out_.active() ? snapshot_out_.send(endpoint_, outgoing_, out)
@@ -162,6 +160,14 @@ class exchange {
  private:
   static constexpr std::uint64_t offer_poll_ms = 1000;
 
+  result<> take_inquiry(bytes_view payload) {
+    const auto rounds = incoming_.rounds();
+    auto done = inquiry_.take(endpoint_, payload, chains_, outgoing_, incoming_);
+    if (!done || incoming_.rounds() == rounds) return done;
+    peer_caught_up_ = false;  // it begins again, and says so again when it has sent all
+    snapshot_in_.follow(incoming_.rounds());
+    return {};
+  }
   result<> take_chunk(const codec::frame& f) {
     if (auto charged = incoming_.charge(f.wire); !charged) return charged;
     if (!backlog_.empty())  // what comes before it is not stored yet

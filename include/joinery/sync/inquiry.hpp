@@ -46,10 +46,11 @@ class inquiry<E> {
     for (const auto& h : e.heads()) ours[h.origin] = h.seq;
     const auto forks = e.forks();
     for (const auto& h : heads) {
-      // More of an origin that is frozen here is taken only from who has the same branch.
+      // More of an origin that is frozen here goes only to and from who has the same branch.
       const bool frozen = std::any_of(forks.begin(), forks.end(),
                                       [&](const auto& f) { return f.origin == h.origin; });
-      if (frozen && h.seq > ours[h.origin]) static_cast<void>(chains.doubt(h, {}));
+      if (frozen && ours[h.origin] > 0 && h.seq != ours[h.origin])
+        static_cast<void>(chains.doubt(h, {}));
     }
     if (twin()) {
       const auto theirs = std::find_if(heads.begin(), heads.end(),
@@ -94,8 +95,7 @@ class inquiry<E> {
       out.put(message::inquiry, encode_inquiry(chain_answer{q.origin, q.seq, *chain}));
     }
     for (; !replies_.empty(); replies_.pop_front())
-      if (auto said = say(e, replies_.front().first, replies_.front().second, true, out); !said)
-        return said;
+      if (auto said = say(e, replies_.front(), true, out); !said) return said;
     ask(out);
     if (!searches_.empty()) return finished() ? conclude(e, chains, outgoing, out) : result<>{};
     if (!std::exchange(restart_, false)) return {};
@@ -121,15 +121,28 @@ class inquiry<E> {
   static constexpr std::size_t most_asked = 64;
   static constexpr std::size_t most_evidence = min_frame_limit - 256;
 
-  /// The chains agree at `low` (0 always), and not at `high`, or nobody knows.
+  /// The chains do not agree at `high`, or nobody knows; they agree at `proven` (0 always). Between
+  /// that and `low` one side has forgotten its chains: it was there first, or joined a snapshot.
   struct search {
     std::uint64_t low = 0;
     std::uint64_t high = 0;
+    std::uint64_t proven = 0;
     std::optional<std::uint64_t> asked{};
     bool probed = false;
     bool differs = false;
     bool beyond = false;  ///< the peer knew more than was here
+    bool frozen = false;  ///< the origin is known to have forked
     [[nodiscard]] bool over() const noexcept { return low + 1 >= high; }
+    [[nodiscard]] bool unknown() const noexcept { return proven < low; }
+    [[nodiscard]] bool parts() const noexcept { return differs || (frozen && unknown()); }
+  };
+
+  /// From where on two histories of an origin are not the same, as far as anybody knows, and
+  /// whether the changesets there differ.
+  struct where {
+    replica_id origin;
+    std::uint64_t seq = 0;
+    bool differs = false;
   };
 
   [[nodiscard]] bool twin() const noexcept { return peer_ == self_; }
@@ -138,13 +151,17 @@ class inquiry<E> {
     if (doubts.empty()) return;
     std::unordered_map<replica_id, std::uint64_t> ours;
     for (const auto& h : e.heads()) ours[h.origin] = h.seq;
+    const auto forks = e.forks();
     for (const auto& [origin, seq] : doubts) {
       if (origin == peer_ && !twin()) {
-        if (!std::exchange(left_to_peer_, true)) replies_.emplace_back(origin, seq);
+        if (!std::exchange(left_to_peer_, true))
+          replies_.push_back({origin, std::min(ours[origin], seq), true});
       } else if (!common_.contains(origin) && !searches_.contains(origin)) {
         auto& s = searches_[origin];
         s.high = std::min(ours[origin], seq) + 1;
         s.beyond = seq > ours[origin];
+        s.frozen = std::any_of(forks.begin(), forks.end(),
+                               [&id = origin](const auto& f) { return f.origin == id; });
       }
     }
   }
@@ -162,6 +179,7 @@ class inquiry<E> {
   }
 
   result<> heard(E& e, const chain_answer& answer) {
+    if (common_.contains(answer.origin)) return {};  // the peer has told the result meanwhile
     const auto at = searches_.find(answer.origin);
     if (at == searches_.end() || at->second.asked != answer.seq)
       return error{errc::protocol, "an answer to no question", "", "the peer is at fault"};
@@ -169,9 +187,11 @@ class inquiry<E> {
     s.asked.reset();
     const auto ours = e.chain_at(answer.origin, answer.seq);
     if (!ours) return ours.error();
-    // What one side no longer knows is old, and was shared long ago.
-    const bool differ = *ours && answer.chain && **ours != *answer.chain;
+    // What one side no longer knows lies below all that both know.
+    const bool known = *ours && answer.chain;
+    const bool differ = known && **ours != *answer.chain;
     (differ ? s.high : s.low) = answer.seq;
+    if (known && !differ) s.proven = answer.seq;
     s.differs = s.differs || differ;
     return {};
   }
@@ -185,27 +205,25 @@ class inquiry<E> {
     if (!noted) return noted.error();
     taken_ += notice.reply ? 0 : 1;
     if (common_.contains(notice.origin)) return {};
-    if (!notice.reply) replies_.emplace_back(notice.origin, notice.seq);
+    if (!notice.reply) replies_.push_back({notice.origin, notice.seq, !notice.changeset.empty()});
     searches_.erase(notice.origin);
     return part(e, notice.origin, notice.seq - 1, chains, out);
   }
 
   result<> part(E& e, const replica_id& origin, std::uint64_t common, lineage<E>& chains,
                 outgoing<E>& out) {
-    const auto clean = e.clean_of(origin, common);
-    if (!clean) return clean.error();
     common_[origin] = common;
     chains.part(origin);
-    out.withhold(*clean);
-    return {};
+    return out.withhold(e, origin, common);
   }
 
-  result<> say(E& e, const replica_id& origin, std::uint64_t seq, bool reply, outbox& out) {
-    const auto data = e.changeset_at(origin, seq);
+  result<> say(E& e, const where& at, bool reply, outbox& out) {
+    const auto data = e.changeset_at(at.origin, at.seq);
     if (!data) return data.error();
-    const bool fits = data->size() <= most_evidence;
-    out.put(message::inquiry, encode_inquiry(fork_notice{
-                                  origin, seq, fits ? bytes_view{*data} : bytes_view{}, reply}));
+    const bool fits = at.differs && data->size() <= most_evidence;
+    out.put(message::inquiry,
+            encode_inquiry(
+                fork_notice{at.origin, at.seq, fits ? bytes_view{*data} : bytes_view{}, reply}));
     return {};
   }
 
@@ -232,12 +250,14 @@ class inquiry<E> {
 
   result<> conclude(E& e, lineage<E>& chains, outgoing<E>& outgoing, outbox& out) {
     if (const auto own = searches_.find(self_); own != searches_.end())
-      if (twin() || own->second.differs || own->second.beyond) return renew(e, own->second.low);
+      if (twin() || own->second.differs || own->second.beyond || own->second.unknown())
+        return renew(e, own->second);
     for (const auto& [origin, s] : std::exchange(searches_, {})) {
-      if (left_to_peer_ || !s.differs) continue;
+      if (left_to_peer_ || !s.parts()) continue;
       ++told_;
-      if (auto said = say(e, origin, s.low + 1, false, out); !said) return said;
-      if (auto parted = part(e, origin, s.low, chains, outgoing); !parted) return parted;
+      const where at{origin, s.proven + 1, !s.unknown()};
+      if (auto said = say(e, at, false, out); !said) return said;
+      if (auto parted = part(e, origin, s.proven, chains, outgoing); !parted) return parted;
     }
     if (left_to_peer_) return {};
     restart_ = false;
@@ -247,10 +267,18 @@ class inquiry<E> {
     return {};
   }
 
-  result<> renew(E& e, std::uint64_t common) {
+  result<> renew(E& e, const search& s) {
+    const auto common = s.low;
     if (!e.may_renew())
       return error{errc::fork, "this store was put back from an older image, or copied",
                    text_of(self_, common), "let it take a new replica id: engine::renew"};
+    // To go on from too low would make changes twice, from too high would leave two under one dot.
+    if (s.unknown())
+      return error{errc::gap,
+                   "this store was put back or copied, and the peer no longer knows where its "
+                   "history parted",
+                   text_of(self_, s.proven + 1),
+                   "sync it with a replica whose log reaches back to there, or make a new store"};
     auto keep = std::max(common, e.given_away());
     if (twin() && keeps_branch(common)) keep = codec::max_seq;
     if constexpr (bootstrapping<E>)
@@ -258,6 +286,9 @@ class inquiry<E> {
           keep > common && keep != codec::max_seq && (floor.position > 0 || !floor.joins.empty()))
         return error{errc::gap, "this store was put back, and what it gave away since has another",
                      text_of(self_, common), "make a new store and sync into it"};
+    // Both copies gave some of their branch away: neither can go under a new id any more.
+    if (s.differs && keep > common && keep != codec::max_seq)
+      if (auto noted = e.note_fork(self_, common + 1, {}); !noted) return noted.error();
     if (auto done = e.renew(keep); !done) return done;
     return renewed_error("this store was put back from an older image, or copied: it has a new id");
   }
@@ -279,7 +310,7 @@ class inquiry<E> {
   std::unordered_map<replica_id, search> searches_;
   std::unordered_map<replica_id, std::uint64_t> common_;  ///< of forked origins
   std::deque<chain_question> questions_;
-  std::deque<std::pair<replica_id, std::uint64_t>> replies_;
+  std::deque<where> replies_;
   std::uint64_t told_ = 0;   ///< forks that we told the peer first
   std::uint64_t taken_ = 0;  ///< forks that it told us first
   bool awaiting_ = false;    ///< until the peer begins again

@@ -110,12 +110,11 @@ class outgoing {
     return {};
   }
 
-  /// What goes beyond these is not for this peer.
-  void withhold(const clean_versions& limits) {
-    for (const auto& [origin, seq] : limits) {
-      const auto [at, fresh] = limits_.try_emplace(origin, seq);
-      if (!fresh) at->second = std::min(at->second, seq);
-    }
+  /// The peer has another history of `origin` beyond `common`: what depends on ours is not for it.
+  result<> withhold(E& e, const replica_id& origin, std::uint64_t common) {
+    parted_.emplace_back(origin, common);
+    limited_to_ = 0;
+    return limit(e);
   }
 
   /// The peer grants more. Errors: protocol.
@@ -134,6 +133,7 @@ class outgoing {
     const auto end = e.log_end();
     if (at_ >= end) return false;
     if (auto kept = still_there(e); !kept) return kept.error();
+    if (auto limited = limit(e); !limited) return limited.error();
     if constexpr (settling_endpoint<E>)
       if (auto noted = e.offer(); !noted) return noted.error();
     batch b;
@@ -201,6 +201,23 @@ class outgoing {
 
  private:
   using seqs = std::unordered_map<replica_id, std::uint64_t>;
+
+  // The log may have grown by what depends on a branch, by way of others.
+  result<> limit(E& e) {
+    if constexpr (settling_endpoint<E>) {
+      if (parted_.empty() || limited_to_ == e.log_end()) return {};
+      for (const auto& [origin, common] : parted_) {
+        const auto clean = e.clean_of(origin, common);
+        if (!clean) return clean.error();
+        for (const auto& [id, seq] : *clean) {
+          const auto [at, fresh] = limits_.try_emplace(id, seq);
+          if (!fresh) at->second = std::min(at->second, seq);
+        }
+      }
+      limited_to_ = e.log_end();
+    }
+    return {};
+  }
 
   static constexpr std::size_t slack = 64;  ///< what frame, array and part headers may take
   static constexpr std::size_t item_head = 5;
@@ -303,7 +320,9 @@ class outgoing {
   std::uint64_t credit_ = 0;
   seqs has_;    ///< what the peer has, or was sent
   seqs heard_;  ///< what it is known to have
-  clean_versions limits_;
+  std::vector<std::pair<replica_id, std::uint64_t>> parted_;
+  clean_versions limits_;         ///< what goes beyond these depends on a branch
+  std::uint64_t limited_to_ = 0;  ///< the log's end when they were worked out
   std::optional<table_selection> selection_;
   seqs acked_;    ///< what it said is durable there
   seqs awaited_;  ///< sent, and not acknowledged
