@@ -265,9 +265,9 @@ class simulation {
     }
   }
   void crash(sim_node& n, std::size_t a, prng& dice) {
-    if (dice.chance(80)) {  // within a commit, which lands or does not
-      n.disk.fail_nth(history::memory_operation::commit, 1 + dice.below(2), errc::io,
-                      dice.chance(50));
+    if (dice.chance(80)) {                 // within a commit, which lands or does not
+      const auto nth = 1 + dice.below(2);  // draws have an order, arguments have none
+      n.disk.fail_nth(history::memory_operation::commit, nth, errc::io, dice.chance(50));
       write(n, dice);
     }
     restart(a, true, dice);
