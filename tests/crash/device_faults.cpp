@@ -39,6 +39,8 @@ class bad_device final : public watcher {
   bool happened = false;
   std::string where;
   void mend() { mended_ = true; }
+  /// What would be left if the power failed now.
+  file_image without_power() { return disk_.image(survival::none, dice_); }
 
   verdict judge(const system_call& call) override {
     const auto said = judge_quietly(call);
@@ -229,15 +231,34 @@ class troubled_life {
       promised.edits = done;
       note();
     }
+    /// The next opening finds everything; and what it shows as durable, found there or written
+    /// then, really is on the device.
     void survives() {
-      survivor s{life.folder_.path(), life.mode_, 17, time.now};
+      promise found;
+      file_image at_first;
+      {
+        survivor s{life.folder_.path(), life.mode_, 17, time.now};
+        s.open();
+        s.keeps(promised, all);
+        note_durable(found, *s.db);
+        at_first = device.without_power();
+        s.finishes();
+        all.learn(*peer);
+        s.meets(*peer);
+        all.learn(*peer);
+        s.goes_on(all, 2);
+        s.db->flush().value();
+        note_durable(promised, *s.db);
+      }
+      watch(nullptr);
+      has(device.without_power(), promised);
+      has(at_first, found);
+    }
+    void has(const file_image& image, const promise& p) {
+      life.folder_.lay_out(image, dice);
+      survivor s{life.folder_.path(), life.mode_, 18, time.now};
       s.open();
-      s.keeps(promised, all);
-      s.finishes();
-      all.learn(*peer);
-      s.meets(*peer);
-      all.learn(*peer);
-      s.goes_on(all, 2);
+      s.keeps(p, all);
     }
   };
 
