@@ -129,7 +129,8 @@ std::vector<bytes> seeds() {
   add(2, changes);
   add(3, sync::encode(sync::part{100, 10, "piece"}));
   add(4, sync::encode(sync::ack{9, 2, heads}));
-  add(5, sync::encode_credit(70'000));
+  for (const auto amount : {std::uint64_t{70'000}, sync::max_window, sync::max_window + 1})
+    add(5, sync::encode_credit(amount));
   add(6, sync::encode(sync::state_digest{chain, chain}));
   add(7, sync::encode_empty());
   add(8, sync::encode_inquiry(sync::chain_question{id, 5}));

@@ -34,8 +34,11 @@ class roster {
     if (at == index_.end()) return std::nullopt;
     return at->second;
   }
-  /// Precondition: `index < size()`.
-  [[nodiscard]] const replica_id& operator[](replica_index index) const { return ids_[index]; }
+  /// None for an index that was never given: only a forged store holds one.
+  [[nodiscard]] const replica_id& operator[](replica_index index) const {
+    static constexpr replica_id nobody{};
+    return index < ids_.size() ? ids_[index] : nobody;
+  }
   [[nodiscard]] std::size_t size() const noexcept { return ids_.size(); }
 
   /// Forgets every index from `size` on: undoes additions that came to nothing.

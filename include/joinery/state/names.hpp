@@ -34,8 +34,10 @@ class name_table {
     if (at == index_.end()) return std::nullopt;
     return at->second;
   }
-  /// Precondition: `index < size()`.
-  [[nodiscard]] std::string_view operator[](name_index index) const { return names_[index]; }
+  /// Empty for an index that was never given: only a forged store holds one.
+  [[nodiscard]] std::string_view operator[](name_index index) const {
+    return index < names_.size() ? std::string_view{names_[index]} : std::string_view{};
+  }
   [[nodiscard]] std::size_t size() const noexcept { return names_.size(); }
 
   /// All names, as copies: the table may grow meanwhile.
