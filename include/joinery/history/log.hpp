@@ -37,6 +37,11 @@ inline std::uint32_t index_of(bytes_view key) {
   return index;
 }
 
+/// What a key has after its index; nothing when it is too short for one, as in a forged store.
+inline bytes_view after_index(bytes_view key) {
+  return key.substr(key.size() < 4 ? key.size() : 4);
+}
+
 inline bytes dot_key(dot d) {
   auto key = index_key(d.replica);
   byte_writer{key}.fixed64(d.seq);

@@ -368,7 +368,7 @@ class bootstrap {
     for (const auto& key : keys) {
       if (size >= e.options_.snapshot_step_bytes) break;
       const auto table = history::index_of(bytes_view{key}.substr(1));
-      const auto name = bytes_view{key}.substr(1 + history::index_key(0).size());
+      const auto name = history::after_index(bytes_view{key}.substr(1));
       auto slot = e.state_.records.load(cold, table, name);
       if (!slot && e.mends(slot.error())) slot = e.state_.records.load(cold, table, name);
       done_up_to = key;

@@ -128,7 +128,7 @@ class damage {
     entries_[key] = when_ms;
     const auto inner = bytes_view{key}.substr(1);
     if (static_cast<history::area>(key[0]) == history::area::records)
-      missing_.insert({history::index_of(inner), bytes{inner.substr(4)}});
+      missing_.insert({history::index_of(inner), bytes{history::after_index(inner)}});
     if (static_cast<history::area>(key[0]) == history::area::log)
       log_.insert(history::position_of(inner));
   }

@@ -171,7 +171,7 @@ class local_side : public local_schema<Engine> {
   /// A scrub found a damaged record.
   void found_local_damaged(bytes_view key) {
     damage met;
-    met.met(history::index_of(key), key.substr(4));
+    met.met(history::index_of(key), history::after_index(key));
     set_aside(met);
   }
 

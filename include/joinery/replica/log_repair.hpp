@@ -22,7 +22,7 @@ result<std::map<std::uint64_t, causal::dot>> dots_at(S& storage,
       const auto content = history::open_sealed(history::area::dots, key, value);
       const auto position = content ? byte_reader{*content}.fixed64() : 0;
       if (key.size() == 12 && positions.contains(position))
-        out[position] = {history::index_of(key), byte_reader{key.substr(4)}.fixed64()};
+        out[position] = {history::index_of(key), byte_reader{history::after_index(key)}.fixed64()};
       return out.size() < positions.size();
     });
     return {};
@@ -49,7 +49,7 @@ result<std::vector<history::head>> heads_of_dots(V& view, const causal::roster& 
     const auto chain = crypto::digest::from_bytes(in.rest()).value_or(crypto::digest{});
     if (out.empty() || out.back().origin != replicas[index])
       out.push_back({replicas[index], 0, {}});
-    out.back().seq = byte_reader{key.substr(4)}.fixed64();
+    out.back().seq = byte_reader{history::after_index(key)}.fixed64();
     out.back().chain = chain;
     return true;
   });

@@ -151,7 +151,7 @@ class mending {
 
   void record_damaged(bytes_view full) {
     const auto table = history::index_of(full);
-    const auto key = full.substr(history::index_key(0).size());
+    const auto key = history::after_index(full);
     const auto* slot = self().state_.records.find(table, key);
     if (slot == nullptr || self().storage_.read_only())
       repairs_.ledger().met(table, key);

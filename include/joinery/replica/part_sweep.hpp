@@ -40,7 +40,7 @@ class part_sweep {
         return {};
       }
       const auto parts = history::index_of(*found);
-      const auto name = state::read_part_key(parts, bytes_view{*found}.substr(4));
+      const auto name = state::read_part_key(parts, history::after_index(*found));
       if (!name) {
         next_ = *found + '\0';
         continue;
