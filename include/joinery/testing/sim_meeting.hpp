@@ -20,17 +20,23 @@ namespace detail {
 
 /// One session, run to its end; `now_ms` goes on as far as it has to.
 template <class Fleet>
-std::optional<error> run_session(const Fleet& fleet, sim_node& x, sim_node& y,
+std::optional<error> run_session(const Fleet& fleet, sim_node& x, sim_node& y, bool verify,
                                  std::uint64_t& now_ms, sim_met& met) {
   sync::session_options o;
   o.once = true;
+  // Who waits for records is given all of them by a peer that waits for its digest.
+  o.verify = verify || x.engine().status().damaged + y.engine().status().damaged > 0;
+  const auto flush = [&] {  // what is not durable is shown to nobody
+    for (auto* n : {&x, &y})
+      if (auto done = n->engine().flush(); !done)
+        fleet.fail(fleet.name(*n) + " flushes: " + done.error().text());
+  };
+  flush();
   sim_link<sim_engine> l{x.engine(), y.engine(), o, now_ms};
   prng dice{now_ms};
   for (int turn = 0; turn < 10'000 && !l.ended(); ++turn) {
     if (l.carry(dice, 1000, 100'000, true, true, now_ms)) continue;
-    for (auto* n : {&x, &y})
-      if (auto done = n->engine().flush(); !done)
-        fleet.fail(fleet.name(*n) + " flushes: " + done.error().text());
+    flush();
     now_ms = std::max(now_ms + 1, l.next_wake().value_or(now_ms + 1));
   }
   x.dirty = y.dirty = true;
@@ -48,12 +54,13 @@ std::optional<error> run_session(const Fleet& fleet, sim_node& x, sim_node& y,
 
 }  // namespace detail
 
+/// `verify`: whether they compare their states at the end.
 template <class Fleet>
-sim_met meet(const Fleet& fleet, sim_node& x, sim_node& y, std::uint64_t& now_ms) {
+sim_met meet(const Fleet& fleet, sim_node& x, sim_node& y, bool verify, std::uint64_t& now_ms) {
   sim_met met;
   std::optional<error> why;
   for (int meeting = 0; meeting < 8; ++meeting) {
-    why = detail::run_session(fleet, x, y, now_ms, met);
+    why = detail::run_session(fleet, x, y, verify, now_ms, met);
     if (why && why->code == errc::not_a_member) return {};
     if (!why) return met.stuck = nullptr, met;
     // A new id; or the log was trimmed meanwhile, and another snapshot is needed.

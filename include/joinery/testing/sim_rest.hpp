@@ -116,7 +116,7 @@ class sim_rest {
   }
 
   std::uint64_t meet(std::size_t a, std::size_t b) {
-    const auto met = testing::meet(fleet_, *fleet_.nodes[a], *fleet_.nodes[b], now_);
+    const auto met = testing::meet(fleet_, *fleet_.nodes[a], *fleet_.nodes[b], rests_, now_);
     syncs_ += met.syncs;
     if (met.stuck != nullptr && !rests_) fleet_.start_anew(*met.stuck, lost_);
     return met.stuck != nullptr ? 0 : met.sent;

@@ -144,7 +144,7 @@ class simulation {
     auto& first = *fleet_.nodes.front();
     for (int round = 0; round < 2; ++round)
       for (const auto& n : fleet_.nodes)
-        if (n.get() != &first) meet(fleet_, first, *n, now_);
+        if (n.get() != &first) meet(fleet_, first, *n, false, now_);
     fleet_.look_at_all();
   }
   void write(sim_node& n, prng& dice) {
@@ -174,6 +174,7 @@ class simulation {
   }
   void read(sim_node& n) {
     if (n.disk.has_faults()) return;
+    if (n.put_back && n.engine().status().damaged > 0) return;  // what only others know is missing
     fleet_.look_at_all();  // whatever it may have got from others is known then
     fleet_.compare_state(n);
   }
@@ -188,6 +189,7 @@ class simulation {
       if (at != links_.end()) links_.erase(at);
       sync::session_options o;
       o.once = dice.chance(30);
+      o.verify = dice.chance(25);  // each costs a walk over everything; at rest all is compared
       o.batch = 512 + dice.below(4000);
       o.verify_every_ms = 5'000;
       o.durable_patience_ms = 500;
