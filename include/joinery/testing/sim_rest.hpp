@@ -87,6 +87,9 @@ class sim_rest {
     }
     fleet_.fail("there is no rest: after 12 rounds there is still something new");
   }
+  static bool is_member(const sim_node& n) {
+    return n.engine().status().membership.self == member_state::member;
+  }
   /// In a closed space a copy may not write before it is admitted under its new id; when it did,
   /// nobody takes what it wrote: it has to start anew.
   bool replace_outsiders() {
