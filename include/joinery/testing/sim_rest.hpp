@@ -87,20 +87,16 @@ class sim_rest {
     }
     fleet_.fail("there is no rest: after 12 rounds there is still something new");
   }
-  static bool is_member(const sim_node& n) {
-    return n.engine().status().membership.self == member_state::member;
-  }
   /// In a closed space a copy may not write before it is admitted under its new id; when it did,
-  /// nobody takes what it wrote: it has to start anew.
+  /// nobody takes what it wrote, nor what depends on it: it has to start anew.
   bool replace_outsiders() {
+    const auto found = std::find_if(fleet_.nodes.begin(), fleet_.nodes.end(),
+                                    [](const auto& n) { return !n->put_back; });
+    const auto& inside = found == fleet_.nodes.end() ? *fleet_.nodes.front() : **found;
     bool any = false;
     for (const auto& n : fleet_.nodes) {
       const int own = n->head_of(fleet_.graph.number_of(n->self));
-      const bool outside =
-          n->put_back && own >= 0 &&
-          std::none_of(fleet_.nodes.begin(), fleet_.nodes.end(),
-                       [&](const auto& m) { return m != n && fleet_.still_has(*m, own); });
-      if (!outside) continue;
+      if (!n->put_back || n.get() == &inside || own < 0 || fleet_.still_has(inside, own)) continue;
       const auto id = n->self;
       fleet_.start_anew(*n, lost_);
       for (const auto& m : fleet_.nodes)
