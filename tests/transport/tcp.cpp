@@ -252,6 +252,45 @@ TEST_CASE("a hub may be closed from its own callbacks") {
   CHECK(events == 1);
 }
 
+TEST_CASE("what cannot be listened at or connected to is an error at once") {
+  asio::io_context io;
+  node a{io, 1}, b{io, 2};
+  for (const char* none : {"", "127.0.0.1", "127.0.0.1:70000"}) {
+    CAPTURE(none);
+    const auto port = a.h->listen(none);
+    REQUIRE_FALSE(port);
+    CHECK(port.error().code == errc::invalid_argument);
+    const auto link = a.h->connect(none);
+    REQUIRE_FALSE(link);
+    CHECK(link.error().code == errc::invalid_argument);
+  }
+  const auto where = a.listen();
+  const auto taken = b.h->listen(where);
+  REQUIRE_FALSE(taken);
+  CHECK(taken.error().code == errc::io);
+  CHECK(taken.error().where == where);
+  b.listen();  // the failure left nothing behind
+  CHECK(b.h->links() == 0);
+}
+
+TEST_CASE("no more connections are begun than there may be, those under way included") {
+  asio::io_context io;
+  tcp_options one;
+  one.max_links = 1;
+  node a{io, 1}, b{io, 2, one};
+  const auto where = a.listen();
+  const auto first = b.h->connect(where);
+  REQUIRE(first);
+  CHECK(b.h->session(*first) == nullptr);  // not connected yet
+  const auto second = b.h->connect(where);
+  REQUIRE_FALSE(second);
+  CHECK(second.error().code == errc::flooded);
+  REQUIRE(run_until(io, [&] { return b.in_sync > 0; }));
+  CHECK(b.h->session(*first) != nullptr);
+  CHECK(b.h->session(*first + 1) == nullptr);
+  CHECK_FALSE(b.h->connect(where));
+}
+
 TEST_CASE("something that is not joinery is turned away") {
   asio::io_context io;
   node a{io, 1};
