@@ -88,6 +88,8 @@ concept bootstrapping = endpoint<E> &&
     requires(E& e, bytes_view data, std::size_t limit, std::span<const bytes_view> changesets,
              const std::shared_ptr<const void>& session) {
   { e.replicas() } -> std::convertible_to<const causal::roster&>;
+  /// All that is integrated, durable or not.
+  { e.seen() } -> std::convertible_to<const causal::version&>;
   { e.log_floor() } -> std::convertible_to<const history::log_floor&>;
   { e.joins() } -> std::same_as<std::uint64_t>;
   e.serve_snapshot(data, limit);

@@ -101,6 +101,12 @@ class exchange {
       snapshot_out_.begin(outgoing_);
       said_caught_up_ = false;
     }
+    if (snapshot_in_.pending())
+      if (auto same = inquiry_.has_compared(endpoint_, true); !same) {
+        if constexpr (requires { endpoint_.flush(); })  // the next greeting shows it
+          if (auto synced = endpoint_.flush(); !synced) return synced;
+        return same;
+      }
     if (auto asked = snapshot_in_.ask(endpoint_, out); !asked) return asked;
     while (out.size() < options_.low_water) {
       const auto sent = snapshot_out_.active() ? snapshot_out_.send(endpoint_, outgoing_, out)
@@ -175,6 +181,7 @@ class exchange {
                    "make room and connect again: it goes on from there"};
     if (auto in = admits(endpoint_, peer_); !in) return in;
     if (inquiry_.busy(chains_)) return {};  // the peer will begin again
+    if (auto holds = inquiry_.has_compared(endpoint_, false); !holds) return holds;
     const auto joined = snapshot_in_.take(endpoint_, f.payload);
     if (!joined) return joined.error();
     if (!*joined) return {};

@@ -26,6 +26,7 @@ class inquiry {
  public:
   explicit inquiry(E&) {}
   void begin(E&, const hello&, const std::vector<history::head>&, lineage<E>&) {}
+  result<> has_compared(E&, bool) const { return {}; }
   result<> take(E&, bytes_view, lineage<E>&, outgoing<E>&, incoming&) {
     return error{errc::protocol, "an inquiry that this endpoint cannot answer", "", ""};
   }
@@ -42,8 +43,8 @@ class inquiry<E> {
 
   void begin(E& e, const hello& peer, const std::vector<history::head>& heads, lineage<E>& chains) {
     peer_ = peer.replica;
-    std::unordered_map<replica_id, std::uint64_t> ours;
-    for (const auto& h : e.heads()) ours[h.origin] = h.seq;
+    for (const auto& h : e.heads()) stated_[h.origin] = h.seq;
+    auto ours = stated_;
     const auto forks = e.forks();
     for (const auto& h : heads) {
       // More of an origin that is frozen here goes only to and from who has the same branch.
@@ -58,6 +59,26 @@ class inquiry<E> {
       const auto last = theirs == heads.end() ? 0 : theirs->seq;
       searches_[self_].high = std::min(ours[self_], last) + 1;
     }
+  }
+
+  /// Whether the peer has compared all that is here by now, of origins that are known to have
+  /// forked, or of `all` others: what was not durable at the greeting, or came from elsewhere
+  /// since, may be another branch than a snapshot's. Errors: gap.
+  result<> has_compared(E& e, bool all) const {
+    if constexpr (bootstrapping<E>) {
+      const auto forks = e.forks();
+      for (causal::replica_index r = 0; r < e.seen().size(); ++r) {
+        const auto& id = e.replicas()[r];
+        const bool counts = all || std::any_of(forks.begin(), forks.end(),
+                                               [&](const auto& f) { return f.origin == id; });
+        const auto at = stated_.find(id);
+        if (!counts || id == self_ || e.seen().at(r) == (at != stated_.end() ? at->second : 0))
+          continue;
+        return error{errc::gap, "more came in than this session has compared",
+                     text_of(id, e.seen().at(r)), "connect again: it goes on from there"};
+      }
+    }
+    return {};
   }
 
   /// Takes a message of the peer's.
@@ -307,6 +328,7 @@ class inquiry<E> {
   std::optional<twin_notice> theirs_;
   bool introduced_ = false;
 
+  std::unordered_map<replica_id, std::uint64_t> stated_;  ///< our heads at the beginning
   std::unordered_map<replica_id, search> searches_;
   std::unordered_map<replica_id, std::uint64_t> common_;  ///< of forked origins
   std::deque<chain_question> questions_;

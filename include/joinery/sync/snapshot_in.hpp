@@ -37,6 +37,8 @@ class snapshot_in {
     return {};
   }
 
+  /// Whether one was offered, and not asked for yet.
+  [[nodiscard]] bool pending() const noexcept { return state_ == stage::offered; }
   /// Asks for it, if it can be taken now. Errors: gap (another session brought one meanwhile: the
   /// offer is void); those of the endpoint.
   result<> ask(E& e, outbox& out) {
