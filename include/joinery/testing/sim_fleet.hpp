@@ -42,6 +42,7 @@ struct sim_node {
   std::uint64_t next = 1;   ///< log position to read on from
   std::uint64_t joins = 0;  ///< snapshots joined when it was looked at last
   replica_id self;
+  replica_id founder;     ///< under which it began; none when it is a copy
   bool put_back = false;  ///< or a copy
   bool dirty = true;      ///< to be looked at
 
@@ -97,8 +98,10 @@ class sim_fleet {
     n->kind = number > 0 && random.chance(15) ? program_kind::relay : program_kind::newer;
     draw_options(*n, random, interval);
     nodes.push_back(std::move(n));
-    open(*nodes.back());
-    return *nodes.back();
+    auto& added = *nodes.back();
+    open(added);
+    if (number < plan_.replicas) added.founder = added.engine().self();
+    return added;
   }
 
   void open(sim_node& n) {

@@ -91,12 +91,13 @@ class sim_rest {
   /// nobody takes what it wrote, nor what depends on it: it has to start anew.
   bool replace_outsiders() {
     const auto found = std::find_if(fleet_.nodes.begin(), fleet_.nodes.end(),
-                                    [](const auto& n) { return !n->put_back; });
+                                    [](const auto& n) { return n->self == n->founder; });
     const auto& inside = found == fleet_.nodes.end() ? *fleet_.nodes.front() : **found;
     bool any = false;
     for (const auto& n : fleet_.nodes) {
       const int own = n->head_of(fleet_.graph.number_of(n->self));
-      if (!n->put_back || n.get() == &inside || own < 0 || fleet_.still_has(inside, own)) continue;
+      if (n->self == n->founder || n.get() == &inside || own < 0 || fleet_.still_has(inside, own))
+        continue;
       const auto id = n->self;
       fleet_.start_anew(*n, lost_);
       for (const auto& m : fleet_.nodes)
