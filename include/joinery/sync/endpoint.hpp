@@ -90,6 +90,8 @@ concept bootstrapping = endpoint<E> &&
   { e.replicas() } -> std::convertible_to<const causal::roster&>;
   /// All that is integrated, durable or not.
   { e.seen() } -> std::convertible_to<const causal::version&>;
+  /// Makes it durable.
+  { e.flush() } -> std::same_as<result<>>;
   { e.log_floor() } -> std::convertible_to<const history::log_floor&>;
   { e.joins() } -> std::same_as<std::uint64_t>;
   e.serve_snapshot(data, limit);

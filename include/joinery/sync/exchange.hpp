@@ -103,7 +103,7 @@ class exchange {
     }
     if (snapshot_in_.pending())
       if (auto same = inquiry_.has_compared(endpoint_, true); !same) {
-        if constexpr (requires { endpoint_.flush(); })  // the next greeting shows it
+        if constexpr (bootstrapping<E>)  // the next greeting shows it
           if (auto synced = endpoint_.flush(); !synced) return synced;
         return same;
       }
