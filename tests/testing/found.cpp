@@ -88,10 +88,10 @@ TEST_CASE("what comes to depend on a branch while a session lives is withheld as
 // Too long to be shown step by step: the seeds.
 TEST_CASE(
     "a snapshot is not joined over another branch of an origin that is known to have forked") {
-  for (const std::uint64_t seed : {431, 1645, 2585}) holds(joinery::testing::make_plan(seed));
+  for (const std::uint64_t seed : {431u, 1645u, 2585u}) holds(joinery::testing::make_plan(seed));
 }
 TEST_CASE("copies that have both given their branch away note the fork, and lose neither") {
-  for (const std::uint64_t seed : {898, 1076}) holds(joinery::testing::make_plan(seed));
+  for (const std::uint64_t seed : {898u, 1076u}) holds(joinery::testing::make_plan(seed));
 }
 TEST_CASE("an answer that comes after the peer has told the result does no harm") {
   holds(joinery::testing::make_plan(556));
