@@ -96,3 +96,6 @@ TEST_CASE("copies that have both given their branch away note the fork, and lose
 TEST_CASE("an answer that comes after the peer has told the result does no harm") {
   holds(joinery::testing::make_plan(556));
 }
+TEST_CASE("a snapshot is not joined over a branch that is here and was in no head") {
+  holds(joinery::testing::make_plan(18182));
+}
