@@ -25,11 +25,6 @@ struct broken : std::runtime_error {
 /// What a store is opened by.
 enum class program_kind : std::uint8_t { newer, older, relay };
 
-struct sim_image {
-  history::memory_storage disk;
-  std::vector<replica_id> ids;  ///< under which its store had written
-};
-
 struct sim_node {
   history::memory_storage disk;
   manual_clock time;
@@ -37,7 +32,7 @@ struct sim_node {
   replica_options options;
   program_kind kind{};
   std::unique_ptr<sim_program> program;
-  std::vector<sim_image> images;
+  std::vector<history::memory_storage> images;
   std::vector<int> heads;   ///< by number of origin: the last durable event
   std::uint64_t next = 1;   ///< log position to read on from
   std::uint64_t joins = 0;  ///< snapshots joined when it was looked at last
@@ -72,9 +67,6 @@ class sim_fleet {
   std::uint64_t abandoned = 0;  ///< stores that could not go on after they were put back
 
   [[noreturn]] static void fail(const std::string& what) { throw broken(what); }
-  static void demand(bool holds, const char* what) {
-    if (!holds) fail(what);
-  }
   [[nodiscard]] std::string name(const sim_node& n) const {
     for (std::size_t i = 0; i < nodes.size(); ++i)
       if (nodes[i].get() == &n) return "replica " + std::to_string(i);
@@ -332,7 +324,6 @@ class sim_fleet {
     for (std::size_t o = 0; o < e.seen.size(); ++o) {
       const int seen = o == e.origin ? -1 : graph.back_to(n.head_of(o), e.seen[o]);
       if (seen >= 0 && graph.at(seen).time >= e.time)
-
         return "a stamp that is not above what it saw: changeset " + std::to_string(e.seq) +
                " of origin " + std::to_string(e.origin) + " saw " + std::to_string(e.seen[o]) +
                " of origin " + std::to_string(o);

@@ -59,14 +59,7 @@ class sim_link {
     }
     return true;
   }
-  void cut() {
-    a_.disconnected();
-    b_.disconnected();
-    to_a_.clear();
-    to_b_.clear();
-  }
   [[nodiscard]] bool ended() const { return a_.ended() && b_.ended(); }
-  [[nodiscard]] bool broken() const { return a_.failure() || b_.failure(); }
   [[nodiscard]] std::optional<std::uint64_t> next_wake() const {
     const auto x = a_.next_wake(), y = b_.next_wake();
     if (!x || !y) return x ? x : y;

@@ -120,7 +120,7 @@ class simulation {
       case action::year: return set_clock(n, 31'536'000'000, dice);
       case action::image: return keep_image(n);
       case action::put_back: return put_back(n, a, dice);
-      case action::clone: return clone(n, dice);
+      case action::clone: return clone(n);
       case action::upgrade: return upgrade(n, a, dice);
       case action::admit: return admit(n);
       case action::byzantine: return liar_.act(n, dice);
@@ -290,7 +290,7 @@ class simulation {
     dice.chance(50) ? n.time.now += by : n.time.now -= by;
   }
   void keep_image(sim_node& n) {
-    if (n.images.size() < 4) n.images.push_back({n.disk.clone(), fleet_.ids_of(n)});
+    if (n.images.size() < 4) n.images.push_back(n.disk.clone());
   }
   void put_back(sim_node& n, std::size_t a, prng& dice) {
     if (n.images.empty()) return;
@@ -299,13 +299,13 @@ class simulation {
     for (const auto& id : fleet_.ids_of(n)) fleet_.may_fork(id);
     const auto before = n.heads;
     n.program.reset();
-    n.disk.put_back(image.disk);
+    n.disk.put_back(image);
     n.put_back = true;
     fleet_.open(n);
     fleet_.adopt(n);
     for (const int e : before) fleet_.note_lost(n, e, lost_);
   }
-  void clone(sim_node& n, prng& dice) {
+  void clone(sim_node& n) {
     if (fleet_.nodes.size() >= most_replicas) return;
     for (const auto& id : fleet_.ids_of(n)) fleet_.may_fork(id);
     auto& copy = fleet_.add(n.disk.clone(), fleet_.nodes.size());
@@ -313,7 +313,6 @@ class simulation {
     copy.put_back = n.put_back = true;
     fleet_.open(copy);
     fleet_.adopt(copy);
-    static_cast<void>(dice);
   }
   void upgrade(sim_node& n, std::size_t a, prng& dice) {
     n.kind = static_cast<program_kind>(dice.below(3));
