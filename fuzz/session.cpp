@@ -129,7 +129,7 @@ class trial {
   void give(const said& m) {
     bytes frame;
     if (m.payload.size() > codec::max_frame_body - codec::min_frame_body) return;
-    codec::append_frame(frame, m.type, m.payload, in_.chance(30));
+    codec::append_frame(frame, m.type, m.payload, in_.chance(30) ? &squeeze_ : nullptr);
     bytes_view data = frame;
     if (in_.chance(40)) {  // in two pieces
       const auto n = in_.u8() % data.size();
@@ -310,6 +310,7 @@ class trial {
   }
 
   input& in_;
+  codec::compressor squeeze_;
   const scene& scene_;
   node victim_, other_;
   forge forge_;

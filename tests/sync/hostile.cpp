@@ -311,9 +311,10 @@ TEST_CASE("mutated conversations, with checksums that fit, end in a typed error 
     }
     auto a = template_a;
     fake_session s{a, {}, 0};
+    codec::compressor squeeze;
     for (const auto& m : script) {
       bytes frame;
-      codec::append_frame(frame, m.type, m.payload, below(2) == 0);
+      codec::append_frame(frame, m.type, m.payload, below(2) == 0 ? &squeeze : nullptr);
       static_cast<void>(s.receive(frame, 0).has_value());
       s.take_output();
     }

@@ -24,11 +24,11 @@ inline constexpr std::size_t min_frame_body = 2 + 8;
 inline constexpr std::size_t frame_overhead = frame_head + min_frame_body;
 inline constexpr std::uint8_t frame_zstd = 1;
 
-/// Appends one frame, compressed when `squeeze` and it pays. Gives the bytes that it takes on the
-/// wire. Precondition: `payload.size() <= max_frame_body - min_frame_body`.
+/// Appends one frame, compressed by `squeeze`, where there is one and it pays. Gives the bytes that
+/// it takes on the wire. Precondition: `payload.size() <= max_frame_body - min_frame_body`.
 inline std::size_t append_frame(bytes& out, std::uint8_t type, bytes_view payload,
-                                bool squeeze = false) {
-  const auto small = squeeze ? compressed(payload) : std::nullopt;
+                                compressor* squeeze = nullptr) {
+  const auto small = squeeze != nullptr ? (*squeeze)(payload) : std::nullopt;
   if (small) payload = *small;
   const auto start = out.size();
   const auto body = payload.size() + min_frame_body;

@@ -1,23 +1,19 @@
 // MessagePack, written and read within limits.
 //
 // Purpose: the envelope of changesets and session messages, so that any program with a MessagePack
-// library can take them apart. `pack_writer` writes; `pack_reader` checks the whole document once
-// and is then pulled item by item.
-// Invariants: a reader accepts exactly one value that fills its bytes, nested at most `max_depth`
-// deep; an array is never longer than the document; it takes nine bytes of memory for each item.
-// Its first fault is sticky, as in `byte_reader`.
+// library can take them apart. `pack_writer` writes; `pack_reader` is pulled item by item.
+// Invariants: a reader takes no memory, and accepts what its caller asks for and nothing else, in
+// any of MessagePack's lengths; an array is never longer than what is left of the document. A
+// document was right only when its reader is `finished()`. Its first fault is sticky, as in
+// `byte_reader`.
 // Thread-safety: none needed; both are short-lived values.
 #pragma once
 
-#include <limits>
-#include <vector>
+#include <cstdint>
 
 #include "joinery/base/cursor.hpp"
 
-#include <msgpack/null_visitor.hpp>
 #include <msgpack/pack.hpp>
-#include <msgpack/parse.hpp>
-#include <msgpack/unpack.hpp>
 
 namespace joinery::codec {
 
@@ -48,96 +44,59 @@ class pack_writer {
 
 class pack_reader {
  public:
-  static constexpr std::uint32_t max_depth = 8;
+  explicit pack_reader(bytes_view data) noexcept : in_(data) {}
 
-  explicit pack_reader(bytes_view data) : data_(data) {
-    collector each{*this, data};
-    std::size_t at = 0;
-    ok_ = data.size() <= 0xFFFFFFFF && msgpack::parse(data.data(), data.size(), at, each) &&
-          at == data.size();
-    if (!ok_) types_.clear();
+  [[nodiscard]] bool ok() const noexcept { return in_.ok(); }
+  /// True when everything was read and nothing was wrong.
+  [[nodiscard]] bool finished() const noexcept { return in_.finished(); }
+
+  /// The length of the array that comes next; its items follow, each of at least a byte.
+  std::size_t array() noexcept {
+    const auto lead = in_.u8();
+    const auto n = (lead & 0xF0) == 0x90 ? lead & 0x0Fu : sized(lead, 0xDC, 1);
+    if (n > in_.left()) return fail(), std::size_t{0};
+    return static_cast<std::size_t>(n);
   }
-
-  [[nodiscard]] bool ok() const noexcept { return ok_; }
-  [[nodiscard]] bool finished() const noexcept { return ok_ && at_ == types_.size(); }
-
-  /// The length of the array that comes next; its items follow.
-  std::size_t array() { return static_cast<std::size_t>(next(type::array)); }
   /// As `array`, for one that must have `n` items.
-  void array_of(std::size_t n) {
+  void array_of(std::size_t n) noexcept {
     if (array() != n) fail();
   }
-  std::uint64_t u64() { return next(type::number); }
-  std::uint64_t u64_up_to(std::uint64_t limit) {
+  std::uint64_t u64() noexcept {
+    const auto lead = in_.u8();
+    return lead < 0x80 ? lead : sized(lead, 0xCC, 0, 3);
+  }
+  std::uint64_t u64_up_to(std::uint64_t limit) noexcept {
     const auto v = u64();
     if (v > limit) return fail(), std::uint64_t{0};
     return v;
   }
-  bool boolean() { return next(type::boolean) != 0; }
-  /// Views into the document.
-  std::string_view text() { return view(next(type::text)); }
-  bytes_view binary() { return view(next(type::binary)); }
-
-  void fail() noexcept {
-    ok_ = false;
-    at_ = types_.size();
+  bool boolean() noexcept {
+    const auto lead = in_.u8();
+    if ((lead & 0xFE) != 0xC2) return fail(), false;
+    return lead == 0xC3;
   }
+  /// Views into the document.
+  std::string_view text() noexcept {
+    const auto lead = in_.u8();
+    return in_.take((lead & 0xE0) == 0xA0 ? lead & 0x1Fu : sized(lead, 0xD9, 0));
+  }
+  bytes_view binary() noexcept { return in_.take(sized(in_.u8(), 0xC4, 0)); }
+
+  void fail() noexcept { in_.fail(); }
 
  private:
-  enum class type : std::uint8_t { array, number, boolean, text, binary };
-
-  std::uint64_t next(type expected) {
-    if (at_ == types_.size() || types_[at_] != expected) return fail(), std::uint64_t{0};
-    return values_[at_++];
+  // The number after a lead byte, big-endian: 2^narrowest bytes long for `first`, twice as long for
+  // each lead byte above it, up to 2^widest.
+  std::uint64_t sized(std::uint8_t lead, std::uint8_t first, unsigned narrowest,
+                      unsigned widest = 2) noexcept {
+    const auto steps = static_cast<unsigned>(lead) - first + narrowest;
+    if (lead < first || steps > widest) return fail(), std::uint64_t{0};
+    std::uint64_t value = 0;
+    for (unsigned i = 0; i < 1u << steps; ++i) value = value << 8 | in_.u8();
+    return value;
   }
-  // Where a str or bin stands, as one number.
-  [[nodiscard]] bytes_view view(std::uint64_t place) const {
-    return data_.substr(static_cast<std::size_t>(place >> 32), place & 0xFFFFFFFF);
-  }
 
-  // Accepts the subset of MessagePack that joinery writes; everything else ends the parse.
-  struct collector : msgpack::null_visitor {
-    pack_reader& to;
-    bytes_view all;
-    std::uint32_t depth = 0;
-    collector(pack_reader& reader, bytes_view data) : to(reader), all(data) {}
-
-    bool add(type t, std::uint64_t value) {
-      to.types_.push_back(t);
-      to.values_.push_back(value);
-      return true;
-    }
-    bool add(type t, const char* data, std::uint32_t size) {
-      // An empty one may be given as a pointer to elsewhere.
-      const auto at = size == 0 ? 0 : static_cast<std::uint64_t>(data - all.data());
-      return add(t, at << 32 | size);
-    }
-    bool visit_nil() { return false; }
-    bool visit_boolean(bool v) { return add(type::boolean, v ? 1 : 0); }
-    bool visit_positive_integer(std::uint64_t v) { return add(type::number, v); }
-    bool visit_negative_integer(std::int64_t) { return false; }
-    bool visit_float32(float) { return false; }
-    bool visit_float64(double) { return false; }
-    bool visit_str(const char* v, std::uint32_t n) { return add(type::text, v, n); }
-    bool visit_bin(const char* v, std::uint32_t n) { return add(type::binary, v, n); }
-    bool visit_ext(const char*, std::uint32_t) { return false; }
-    bool start_array(std::uint32_t n) {
-      return ++depth <= max_depth && n <= all.size() && add(type::array, n);
-    }
-    bool end_array() {
-      --depth;
-      return true;
-    }
-    bool start_map(std::uint32_t) { return false; }
-    void parse_error(std::size_t, std::size_t) {}
-    void insufficient_bytes(std::size_t, std::size_t) {}
-  };
-
-  bytes_view data_;
-  std::vector<type> types_;
-  std::vector<std::uint64_t> values_;
-  std::size_t at_ = 0;
-  bool ok_ = false;
+  byte_reader in_;
 };
 
 }  // namespace joinery::codec

@@ -19,7 +19,8 @@ class outbox {
     const bool data = type == message::changes || type == message::part ||
                       type == message::schema || type == message::snapshot_chunk;
     ++messages_;
-    return codec::append_frame(pending_, static_cast<std::uint8_t>(type), payload, data);
+    return codec::append_frame(pending_, static_cast<std::uint8_t>(type), payload,
+                               data ? &squeeze_ : nullptr);
   }
   void put(message type) { put(type, encode_empty()); }
 
@@ -32,6 +33,7 @@ class outbox {
 
  private:
   bytes pending_;
+  codec::compressor squeeze_;
   std::uint64_t messages_ = 0;
 };
 

@@ -237,8 +237,8 @@ class sim_fleet {
     if (!d) fail(name(n) + " gives no digest: " + d.error().text());
     return *d;
   }
-  /// Compares the state with the oracle's.
-  void compare_state(sim_node& n) {
+  /// Compares the state with the oracle's; gives its digest.
+  crypto::digest compare_state(sim_node& n) {
     const auto d = digest(n);
     look_at(n);
     if (n.heads != judged_) {
@@ -251,6 +251,7 @@ class sim_fleet {
     const auto ledger = n.engine().conflicts();
     if (!ledger) fail(name(n) + ", conflicts: " + ledger.error().text());
     demand_of(n, ledger->size() == true_conflicts_, "the ledger of open conflicts");
+    return d;
   }
 
  private:

@@ -26,7 +26,7 @@ class sim_rest {
     come_to_rest();
     if (plan_.closed && replace_outsiders()) come_to_rest();
     rests_ = true;
-    for (const auto& n : fleet_.nodes) fleet_.compare_state(*n);
+    for (const auto& n : fleet_.nodes) digests_.push_back(fleet_.compare_state(*n));
     compare_with_each_other();
     expect_all_changes();
     expect_silence();
@@ -35,6 +35,8 @@ class sim_rest {
   }
   [[nodiscard]] std::uint64_t syncs() const noexcept { return syncs_; }
   [[nodiscard]] std::uint64_t forks() const noexcept { return forks_; }
+  /// Of each replica's state, at rest.
+  [[nodiscard]] const std::vector<crypto::digest>& digests() const noexcept { return digests_; }
 
  private:
   static constexpr int most_rounds = 12;
@@ -126,24 +128,25 @@ class sim_rest {
 
   void compare_with_each_other() {
     std::map<std::vector<int>, crypto::digest> by_version;
-    const sim_node* first = nullptr;
+    std::optional<std::size_t> first;
     const auto forks_in_all = std::count_if(fleet_.nodes.begin(), fleet_.nodes.end(),
                                             [](const auto& n) { return knows_forks(*n); });
-    for (const auto& n : fleet_.nodes) {
-      auto heads = n->heads;
+    for (std::size_t i = 0; i < fleet_.nodes.size(); ++i) {
+      const auto& n = *fleet_.nodes[i];
+      auto heads = n.heads;
       while (!heads.empty() && heads.back() < 0) heads.pop_back();
-      const auto d = fleet_.digest(*n);
-      const auto [at, fresh] = by_version.try_emplace(heads, d);
-      if (at->second != d) fleet_.fail(fleet_.name(*n) + ": equal versions, other digests");
-      if (knows_forks(*n)) {
-        forks_ += n->engine().forks().size();
+      const auto [at, fresh] = by_version.try_emplace(heads, digests_[i]);
+      if (at->second != digests_[i])
+        fleet_.fail(fleet_.name(n) + ": equal versions, other digests");
+      if (knows_forks(n)) {
+        forks_ += n.engine().forks().size();
         continue;
       }
-      if (first == nullptr) first = n.get();
+      if (!first) first = i;
       // One that meets only replicas of other branches may have to stay behind.
       if (forks_in_all > 0) continue;
-      if (d != fleet_.digest(const_cast<sim_node&>(*first)))
-        fleet_.fail(fleet_.name(*n) + " and " + fleet_.name(*first) +
+      if (digests_[i] != digests_[*first])
+        fleet_.fail(fleet_.name(n) + " and " + fleet_.name(*fleet_.nodes[*first]) +
                     " know of no fork, and differ at rest" + fleet_.all_versions());
     }
     if (forks_ > 0 && fleet_.nothing_forks()) fleet_.fail("a fork of an origin that has none");
@@ -189,23 +192,23 @@ class sim_rest {
     fleet_.look_at_all();
   }
   void expect_crashes_change_nothing() {
-    for (const auto& n : fleet_.nodes) {
-      const auto before = fleet_.digest(*n);
-      fleet_.restart(*n, true, 0);
-      fleet_.look_at(*n);
-      if (fleet_.digest(*n) != before) fleet_.fail(fleet_.name(*n) + " is another after a crash");
+    for (std::size_t i = 0; i < fleet_.nodes.size(); ++i) {
+      auto& n = *fleet_.nodes[i];
+      fleet_.restart(n, true, 0);
+      fleet_.look_at(n);
+      if (fleet_.digest(n) != digests_[i])
+        fleet_.fail(fleet_.name(n) + " is another after one more session and a crash");
     }
   }
   void expect_copies_change_nothing() {
     auto& n = *fleet_.nodes.front();
     if (plan_.closed) return;  // a copy would have to be admitted
-    const auto before = fleet_.digest(n);
     const auto number = fleet_.nodes.size();
     auto& copy = fleet_.add(n.disk.clone(), number);
     fleet_.adopt(copy);
     meet(0, number);
-    if (fleet_.digest(*fleet_.nodes.front()) != before ||
-        fleet_.digest(*fleet_.nodes[number]) != before)
+    if (fleet_.digest(*fleet_.nodes.front()) != digests_.front() ||
+        fleet_.digest(*fleet_.nodes[number]) != digests_.front())
       fleet_.fail("a backup that was put back changes the state");
     fleet_.nodes.pop_back();
   }
@@ -217,6 +220,7 @@ class sim_rest {
   bool rests_ = false;
   std::uint64_t syncs_ = 0;
   std::uint64_t forks_ = 0;
+  std::vector<crypto::digest> digests_;
 };
 
 }  // namespace joinery::testing

@@ -50,7 +50,7 @@ class simulation {
     rest.run(now_);
     totals_.syncs += rest.syncs();
     totals_.forks = rest.forks();
-    for (const auto& n : fleet_.nodes) note(digest_word(*n));
+    for (const auto& d : rest.digests()) note(first_word(d));
     totals_.seeds = 1;
     totals_.steps = plan_.steps.size();
     totals_.operations = fleet_.operations;
@@ -70,8 +70,7 @@ class simulation {
   static constexpr std::size_t most_replicas = 8;
 
   void note(std::uint64_t word) { totals_.trace = (totals_.trace ^ word) * 0x100000001B3ull; }
-  std::uint64_t digest_word(sim_node& n) {
-    const auto d = fleet_.digest(n);
+  static std::uint64_t first_word(const crypto::digest& d) {
     std::uint64_t word = 0;
     for (int i = 0; i < 8; ++i) word = word << 8 | d.data[static_cast<std::size_t>(i)];
     return word;
