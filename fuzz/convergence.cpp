@@ -107,7 +107,8 @@ class trial {
 
   void arm(peer_replica& p) {
     constexpr memory_operation calls[] = {memory_operation::put, memory_operation::erase,
-                                          memory_operation::commit, memory_operation::sync};
+                                          memory_operation::commit, memory_operation::sync,
+                                          memory_operation::read};
     const auto call = in_.pick(calls);
     const auto n = 1 + in_.below(6);
     const auto code = in_.chance(128) ? errc::full : errc::io;

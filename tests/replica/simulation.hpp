@@ -134,7 +134,8 @@ class simulation {
     const bool fault = faults_ && dice_.chance(15);
     if (fault) {
       const memory_operation ops[] = {memory_operation::put, memory_operation::erase,
-                                      memory_operation::commit, memory_operation::sync};
+                                      memory_operation::commit, memory_operation::sync,
+                                      memory_operation::read};
       n.disk.fail_nth(dice_.pick(ops), 1 + dice_.below(6), dice_.chance(50) ? errc::full : errc::io,
                       dice_.chance(50));
     }

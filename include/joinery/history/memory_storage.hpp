@@ -43,6 +43,8 @@ class memory_storage {
   template <class Body>
   result<> read(Body&& body) {
     return in_turn([&]() -> result<> {
+      if (const auto due = image_->due(memory_operation::read))
+        return image_->injected(*due, "read");
       detail::memory_view view(*image_);
       return run(body, view);
     });
@@ -59,6 +61,8 @@ class memory_storage {
       return in_turn(image_.get(), [&]() -> result<> {
         if (pin_->ended)
           return error{errc::closed, "the storage was opened again", "", "pin an image again"};
+        if (const auto due = image_->due(memory_operation::read))
+          return image_->injected(*due, "read");
         detail::memory_pinned_view view(*image_, *pin_);
         return run(body, view);
       });

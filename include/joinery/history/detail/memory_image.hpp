@@ -20,8 +20,8 @@
 
 namespace joinery::history {
 
-/// What a storage does and can fail at.
-enum class memory_operation : std::uint8_t { put, erase, commit, sync };
+/// What a storage does and can fail at. Of a read it is the beginning that fails.
+enum class memory_operation : std::uint8_t { put, erase, commit, sync, read };
 
 }  // namespace joinery::history
 
