@@ -87,13 +87,13 @@ def print_row(name, sums):
 
 
 def main():
-    export, rooms_root = sys.argv[1], pathlib.Path(sys.argv[2])
+    export, rooms_root = sys.argv[1], pathlib.Path(sys.argv[2]).resolve()
     rooms = defaultdict(lambda: [0] * 6)
     missing = []
     with open(export, encoding="utf-8") as text:
         files = json.load(text)["data"][0]["files"]
     for file in sorted(files, key=lambda f: f["filename"]):
-        path = pathlib.Path(file["filename"])
+        path = pathlib.Path(file["filename"]).resolve()
         if rooms_root not in path.parents:
             continue
         name = path.relative_to(rooms_root)
@@ -114,6 +114,8 @@ def main():
         if bare or half:
             missing.append((name, bare, half))
 
+    if not rooms:
+        sys.exit(f"{export} counts nothing below {rooms_root}")
     print("Not covered: lines; after a |, executed lines with a branch that never went one way")
     for name, bare, half in missing:
         print(f"  {name}: {ranges(bare)}" + (f" | {' '.join(map(str, half))}" if half else ""))
