@@ -146,6 +146,38 @@ TEST_CASE("a renewed replica shows what a replica shows that got only its log") 
   }
 }
 
+TEST_CASE("a renewal whose end cannot be read answers nothing, and goes on when it can be") {
+  for (std::uint64_t n = 1, unread = 0;; ++n) {
+    CAPTURE(n);
+    peer a{1};
+    add(a, "one", 1);
+    add(a, "two", 2);
+    const auto old_id = a.id();
+    a.disk.fail_nth(memory_operation::read, n, errc::io);
+    const auto done = a.e->renew(1);
+    if (a.disk.has_faults()) {
+      REQUIRE(done);
+      CHECK(unread > 1);
+      break;
+    }
+    CHECK((done || done.error().code == errc::io));
+    if (!done && a.id() != old_id) {
+      ++unread;
+      a.disk.fail_nth(memory_operation::read, 1, errc::io);
+      const auto absent = a.e->record("table", "one");
+      CHECK(failed_with(absent, errc::io));  // and not absent
+      a.disk.fail_nth(memory_operation::read, 1, errc::io);
+      CHECK(failed_with(a.e->ingest({}), errc::io));
+      CHECK(failed_with(a.e->read_now(), errc::locked));
+    }
+    CHECK(sum(a, "one") == 1);
+    CHECK(sum(a, "two") == 2);
+    a.e->read_now().value();
+    add(a, "two", 3);
+    CHECK(sum(a, "two") == 5);
+  }
+}
+
 TEST_CASE("a renewal that fails anywhere is done or not done, and never half") {
   for (const auto at : {memory_operation::put, memory_operation::erase, memory_operation::commit}) {
     for (const bool lands : {false, true}) {

@@ -45,9 +45,9 @@ std::string run_to_end(peer& a, peer& b) {
 
 TEST_CASE("a crash at any operation of a storage leaves a peer that the next session completes") {
   std::string expected;
-  for (const auto operation : {memory_operation::put, memory_operation::erase,
-                               memory_operation::commit, memory_operation::sync,
-                               memory_operation::read}) {
+  for (const auto operation :
+       {memory_operation::put, memory_operation::erase, memory_operation::commit,
+        memory_operation::sync, memory_operation::read}) {
     for (const bool interval : {false, true}) {
       for (std::uint64_t nth = 1;; nth += nth > 40 ? 7 : 1) {
         CAPTURE(static_cast<int>(operation), interval, nth);

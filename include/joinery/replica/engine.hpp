@@ -101,6 +101,7 @@ class engine : public detail::mending<engine<Storage>>,
   /// Lets in what was held and whose time has come, drops some of the log below what is retained,
   /// and syncs when `sync_interval_ms` is over. To be called now and then.
   result<> tend() {
+    if (auto done = this->known(); !done) return done;
     readers_->end_old(now_ms(), options_.max_reader_age_ms);
     if (storage_.read_only()) return {};
     if (auto probed = gate_.probe(storage_, now_ms(), options_.full_retry_ms); !probed)
@@ -133,7 +134,7 @@ class engine : public detail::mending<engine<Storage>>,
   /// Writes the snapshot up to date, in bounded transactions, and syncs.
   result<> checkpoint() {
     if (storage_.read_only()) return {};
-    if (auto running = repairs_.running(); !running) return running;
+    if (auto bad = this->unwritable()) return *bad;
     for (;;) {
       auto done = snapshots_.step(storage_, state_, options_);
       if (!done) return done.error();
@@ -150,6 +151,7 @@ class engine : public detail::mending<engine<Storage>>,
 
   /// A record's packed bytes (state/record.hpp) as they are now; empty when there never was one.
   result<shared_bytes> record(std::string_view table, bytes_view key) {
+    if (auto done = this->known(); !done) return done.error();
     const auto index = state_.names.find(table);
     if (!index) return shared_bytes{};
     state_.records.shrink(options_.cache_bytes);
@@ -166,6 +168,7 @@ class engine : public detail::mending<engine<Storage>>,
   /// Errors: quarantined, at the end, when a record of the range is missing.
   template <class F>
   result<> for_each(std::string_view table, bytes_view from, F&& each) {
+    if (auto done = this->known(); !done) return done;
     const auto index = state_.names.find(table);
     if (!index) return {};
     return this->walk(*index, table, from, each);
@@ -186,6 +189,7 @@ class engine : public detail::mending<engine<Storage>>,
   /// The digest of the canonical state, at the version that `heads` shows afterwards: what is not
   /// durable yet, is then.
   result<crypto::digest> digest() {
+    if (auto done = this->known(); !done) return done.error();
     if (auto running = repairs_.running(); !running) return running.error();
     if (auto synced = flush(); !synced) return synced.error();
     for (;;) {
@@ -198,6 +202,7 @@ class engine : public detail::mending<engine<Storage>>,
 
   /// The open conflicts, ascending by table name and key.
   result<std::vector<state::conflict>> conflicts() {
+    if (auto done = this->known(); !done) return done.error();
     return state::all_conflicts(
         state_.names, state_.replicas,
         [&](auto table, auto&& each) { return this->walk(table, state_.names[table], {}, each); },

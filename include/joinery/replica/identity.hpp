@@ -33,6 +33,9 @@ class identity_of {
     if (!restamped) return restamped.error();
     return *restamped ? reload() : result<>{};
   }
+  /// Whether memory knows what the store holds. After a renewal whose end could not be read it does
+  /// not, and nothing is answered before it could be. Errors: the storage's.
+  result<> known() { return lost_ ? reload() : result<>{}; }
   [[nodiscard]] bool may_renew() const noexcept {
     return self().options_.renew && !self().read_only_;
   }
@@ -94,8 +97,8 @@ class identity_of {
   }
 
   // Why nothing can be written, if so.
-  [[nodiscard]] std::optional<error> unwritable() const {
-    if (lost_) return lost_;
+  [[nodiscard]] std::optional<error> unwritable() {
+    if (auto done = known(); !done) return done.error();
     if (self().read_only_)
       return error{errc::read_only, "a change to a replica that was opened for reading", "",
                    "open it for writing"};
@@ -159,12 +162,11 @@ class identity_of {
     self().state_ = {};
     self().held_ = {};
     self().snapshots_ = {};
+    lost_ = false;  // loading reads as all others do
     auto done = self().load();
-    self().readers_->suspend(state(), false);
-    if (done)
-      self().notify_reset();
-    else
-      lost_ = done.error();
+    lost_ = !done;
+    self().readers_->suspend(state(), lost_);
+    if (done) self().notify_reset();
     return done;
   }
 
@@ -175,7 +177,7 @@ class identity_of {
   unsigned followers_ = 0;
   bool unnoted_ = false;  ///< `offered` is not stored yet
   replica_id instance_;
-  std::optional<error> lost_;  ///< why memory no longer knows what the store holds
+  bool lost_ = false;  ///< memory no longer knows what the store holds
 };
 
 }  // namespace joinery::detail

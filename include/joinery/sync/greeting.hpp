@@ -32,6 +32,8 @@ class greeting {
  public:
   /// Says hello.
   result<> open(E& e, const session_options& options, outbox& out) {
+    if constexpr (requires { e.known(); })
+      if (auto done = e.known(); !done) return done;
     std::vector<history::head> ours = e.heads();
     std::erase_if(ours, [](const auto& h) { return h.seq == 0; });
     if (ours.size() > max_origins)
