@@ -24,8 +24,9 @@ using joinery::store::lmdb;
 /// A new directory that is removed at the end.
 class temporary_directory {
  public:
-  temporary_directory() {
-    auto name = (std::filesystem::temp_directory_path() / "joinery-store-XXXXXX").string();
+  explicit temporary_directory(
+      const std::filesystem::path& in = std::filesystem::temp_directory_path()) {
+    auto name = (in / "joinery-store-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) std::abort();
     path_ = name;
   }
