@@ -21,6 +21,7 @@ struct device {
 
   explicit device(std::uint64_t seed) : dice(seed) {
     options.space = space_named("rejoin");
+    options.full_retry_ms = 0;
     options.time = &time;
     options.random = &dice;
     options.large_field_bytes = dice.chance(50) ? 0 : 16384;
@@ -273,6 +274,68 @@ TEST_CASE("a rejoin that is cut off goes on where it was") {
   CHECK(r.back.db->endpoint().log_size() > some);
   for (int i = 0; i < 18; ++i)
     CHECK(*r.back.db->find<entry>("post " + std::to_string(i))->likes == (i == 0 ? 11 : 1));
+  r.spread();
+}
+
+TEST_CASE("a rejoin in which any call fails is ended by the next one, and makes nothing twice") {
+  const auto fill = [](device& d) {
+    d.write([](tx_type& tx) {
+      auto a = tx.edit<athlete>("ana");
+      a.xp += 7;
+      a.gear[1].insert(3);
+    });
+    for (int i = 0; i < 3; ++i)
+      d.write([&](tx_type& tx) {
+        auto e = tx.create<entry>("post " + std::to_string(i));
+        e.replies[i] = i;
+        e.likes += 1;
+      });
+  };
+  const auto nothing = [](auto&) {};
+  for (const bool at_old : {true, false})
+    for (const auto what : {memory_operation::read, memory_operation::put, memory_operation::erase,
+                            memory_operation::commit}) {
+      for (std::uint64_t nth = 1;; nth += JOINERY_SANITIZED ? 4 : 1) {
+        CAPTURE(at_old, static_cast<int>(what), nth);
+        return_of_one r{[](tx_type& tx) { tx.create<athlete>("ana").xp += 1; }, fill, nothing};
+        auto& victim = at_old ? r.gone : r.back;
+        victim.disk.fail_nth(what, nth, nth % 2 == 0 ? errc::io : errc::full);
+        const auto done = joinery::rejoin(r.gone.engine(), r.back.engine(), 150);
+        const bool reached = !victim.disk.has_faults();
+        if (!done) CHECK((done.error().code == errc::io || done.error().code == errc::full));
+        victim.disk.clear_faults();
+        if (victim.disk.poisoned()) victim.crash();
+        r.run();
+        CHECK(*r.back.db->find<athlete>("ana")->xp == 8);
+        for (int i = 0; i < 3; ++i)
+          CHECK(*r.back.db->find<entry>("post " + std::to_string(i))->likes == 1);
+        r.spread();
+        if (!reached) break;
+      }
+    }
+}
+
+TEST_CASE("a record that was erased meanwhile comes back with every kind of field") {
+  return_of_one r{[](tx_type& tx) {
+                    auto a = tx.create<athlete>("ana");
+                    a.name = 1;
+                    a.motto = 2;
+                    a.badges.insert(3);
+                    a.xp += -4;
+                    a.visits += 5;
+                    a.grants.grant(6, 60);
+                    a.longest.put(7);
+                    a.first.put(8);
+                    a.shares = true;
+                    a.gear[9].insert(90);
+                    a.laps[10][11] += 12;
+                  },
+                  [](device& d) { d.write([](tx_type& tx) { tx.edit<athlete>("ana").xp += 1; }); },
+                  [](device& d) { d.write([](tx_type& tx) { tx.erase<athlete>("ana"); }); }};
+  const auto before = show_record(*r.gone.db->find<athlete>("ana"));
+  CHECK(before.find("grants=60") != std::string::npos);
+  r.run();
+  CHECK(show_record(*r.back.db->find<athlete>("ana")) == before);
   r.spread();
 }
 

@@ -231,6 +231,32 @@ TEST_CASE("a migration works in small changesets, and goes on after it was broke
     CHECK(codec::decode_changeset(data).value().records.size() <= 701);
 }
 
+TEST_CASE("a migration in which any call fails is ended by the next one") {
+  using history::memory_operation;
+  for (const auto what : {memory_operation::read, memory_operation::put, memory_operation::erase,
+                          memory_operation::commit}) {
+    for (std::uint64_t nth = 1;; nth += JOINERY_SANITIZED ? 4 : 1) {
+      CAPTURE(static_cast<int>(what), nth);
+      old_device old{1};
+      for (const auto* key : {"one", "two"}) log_workout(old, key, 2);
+      new_device a{2};
+      a.take(old);
+      a.disk.fail_nth(what, nth, nth % 2 == 0 ? errc::io : errc::full);
+      const auto done = a.db.migrate();
+      const bool reached = !a.disk.has_faults();
+      if (!done) CHECK((done.error().code == errc::io || done.error().code == errc::full));
+      a.disk.reopen();  // works again when it was poisoned
+      a.reopen();
+      CHECK_FALSE(a.db.status().migration_due);
+      for (const auto* key : {"one", "two"}) {
+        CHECK(metres(a, key) == 2000);
+        CHECK(*a.db.find<v2::workout>(key)->kudos == 3);
+      }
+      if (!reached) break;
+    }
+  }
+}
+
 TEST_CASE("old and new programs that write, migrate and meet at random agree in the end") {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     testing::prng dice{seed};

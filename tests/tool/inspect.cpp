@@ -200,3 +200,32 @@ TEST_CASE("local tables are shown, and that they are local") {
   damage(d.disk, history::area::local, "two");
   CHECK(has(shown(e, {.table = "drafts", .key = "two"}), "damaged"));
 }
+
+TEST_CASE("an inspector that cannot read says so, and tells all when it can") {
+  device_type d{1};
+  fill(d);
+  auto e = opened(d);
+  const auto whole = shown(e);
+  tool::inspect_options one;
+  one.table = "profiles";
+  one.key = "ana";
+  const auto record = shown(e, one);
+  for (const bool all : {true, false}) {
+    for (std::uint64_t nth = 1;; ++nth) {
+      CAPTURE(all, nth);
+      d.disk.fail_nth(history::memory_operation::read, nth, errc::io);
+      std::ostringstream out;
+      const auto done = tool::inspect(e, out, all ? tool::inspect_options{} : one);
+      if (d.disk.has_faults()) {
+        CHECK(done);
+        d.disk.clear_faults();
+        break;
+      }
+      if (!done) CHECK(done.error().code == errc::io);
+      const auto& expected = all ? whole : record;
+      if (done) CHECK((out.str() == expected || has(out.str(), "fault")));  // told of in its place
+      CHECK(shown(e) == whole);
+      CHECK(shown(e, one) == record);
+    }
+  }
+}

@@ -90,6 +90,7 @@ class inspection {
         any = true;
         return false;
       });
+      if (!walked && !damage(walked.error())) return walked;
       if (any || !walked) all.try_emplace(std::string{e_.names()[i]});
     }
     for (const auto& [name, described] : all) {
