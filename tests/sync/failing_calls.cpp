@@ -184,19 +184,69 @@ void at_every_call(Prepare&& prepare, Life&& life) {
     }
 }
 
-void damage(device& d, std::size_t every) {
+std::vector<std::pair<area, bytes>> entries_of(device& d) {
   std::vector<std::pair<area, bytes>> all;
   d.disk
       .read([&](auto& view) -> result<> {
-        for (const auto where : {area::records, area::log})
-          view.scan(where, {}, [&](bytes_view key, bytes_view) {
-            all.emplace_back(where, key);
+        for (std::size_t n = 0; n < history::area_count; ++n)
+          view.scan(static_cast<area>(n), {}, [&](bytes_view key, bytes_view) {
+            all.emplace_back(static_cast<area>(n), key);
             return true;
           });
         return {};
       })
       .value();
+  return all;
+}
+void damage(device& d, std::size_t every) {
+  auto all = entries_of(d);
+  std::erase_if(all,
+                [](const auto& e) { return e.first != area::records && e.first != area::log; });
   for (std::size_t n = 0; n < all.size(); n += every) flip(d.disk, all[n].first, all[n].second);
+}
+
+void own_log_forgotten(device& d) {
+  d.engine().acknowledged(d.engine().heads());
+  d.options.retain_log_bytes = 0;
+  d.close();
+  d.open().value();
+  d.engine().acknowledged(d.engine().heads());
+  d.engine().checkpoint().value();
+  REQUIRE(d.engine().log_floor().position > 0);
+}
+
+/// A store with something in nearly every area: a fork, what is held, a snapshot half come in.
+scene rich() {
+  scene s;
+  REQUIRE(s.up());
+  s.write(s.a, 6), s.write(s.b, 6), s.meet();
+  s.a.engine().close_membership().value();
+  s.meet();
+  s.write(s.b, 10);
+  own_log_forgotten(s.b);
+  s.write(s.a, 2);
+  replica_id stranger;
+  stranger.data.fill(0x66);
+  s.a.engine().admit(stranger).value();
+  const auto by_stranger = [&](std::uint64_t seq, int value) {
+    codec::changeset_writer w;
+    w.add("entries", "strange",
+          {crdt::cell_action::update, 1, "text", crdt::kind::lww, crdt::lww<int>::set(value)});
+    return w.encode(stranger, seq, causal::hlc_from_ms(1'000'000) + seq, {});
+  };
+  const auto first = by_stranger(1, 1), other = by_stranger(1, 2), early = by_stranger(9, 3);
+  const bytes_view good[] = {first, early};
+  s.a.engine().ingest(good).value();
+  const bytes_view fork[] = {other};
+  CHECK_FALSE(s.a.engine().ingest(fork));
+  s.a.engine().checkpoint().value();
+  s.a.engine().request_snapshot({}).value();
+  auto serving = s.b.engine().serve_snapshot(joinery::detail::write_request({}), 200).value();
+  for (int n = 0; n < 3; ++n)
+    static_cast<void>(s.a.engine().take_chunk(*s.b.engine().next_chunk(serving, 200).value()));
+  s.a.close();
+  s.b.close();
+  return s;
 }
 
 }  // namespace
@@ -283,13 +333,7 @@ TEST_CASE("any call fails while a snapshot is served and joined over changes of 
   at_every_call(
       [](scene& s) {
         s.write(s.a, 30, 12);
-        s.a.engine().acknowledged(s.a.engine().heads());
-        s.a.options.retain_log_bytes = 0;
-        s.a.close();
-        s.a.open().value();
-        s.a.engine().acknowledged(s.a.engine().heads());
-        s.a.engine().checkpoint().value();
-        REQUIRE(s.a.engine().log_floor().position > 0);
+        own_log_forgotten(s.a);
         s.write(s.b, 3, 12);
       },
       [](scene& s) {
@@ -299,4 +343,49 @@ TEST_CASE("any call fails while a snapshot is served and joined over changes of 
         s.tend(s.b, 8);
         s.meet();
       });
+}
+
+TEST_CASE("any entry of a store is damaged, forged or gone: it is told of, or nothing is wrong") {
+  auto prepared = rich();
+  const auto all = entries_of(prepared.a);
+  std::set<area> areas;
+  for (const auto& [where, key] : all) areas.insert(where);
+  CHECK(areas.size() > 8);
+  const auto typed = [](const auto& done) {
+    if (!done) CHECK(name_of(done.error().code) != "unknown");
+    return done.has_value();
+  };
+  for (std::size_t n = 0; n < all.size(); n += JOINERY_SANITIZED ? 5 : 1)
+    for (const int how : {0, 1, 2, 3}) {
+      const auto& [where, key] = all[n];
+      CAPTURE(name_of(where), to_hex(key), how);
+      scene s{prepared, 7};
+      if (how == 0) flip(s.a.disk, where, key);
+      s.a.disk
+          .write([&, &area_of = where, &key_of_it = key](auto& w) -> result<> {
+            if (how == 1) w.erase(area_of, key_of_it);
+            if (how == 2) history::put_sealed(w, area_of, key_of_it, "");
+            if (how == 3) history::put_sealed(w, area_of, key_of_it, "\x7F\xFF\x01 forged");
+            return {};
+          })
+          .value();
+      for (int life = 0; life < 2; ++life) {
+        if (!typed(s.a.open()) || !typed(s.b.open())) break;
+        auto& e = s.a.engine();
+        typed(e.conflicts());
+        typed(e.for_each("athletes", {}, [](auto, const auto&) { return true; }));
+        for (int round = 0; round < 20; ++round) typed(e.scrub(16));
+        typed(e.members());
+        typed(s.a.db->write([](tx_type& tx) { tx.create<entry>("more").likes += 1; }));
+        typed(e.tend());
+        typed(transport::sync_once(s.b.engine(), e));
+        typed(e.checkpoint());
+        typed(transport::sync_once(e, s.b.engine()));
+        // Damage shows; what is given as the digest is that of what was there.
+        const auto ours = s.a.db->digest(), theirs = s.b.db->digest();
+        if (how == 0 && typed(ours) && e.seen().total() == s.b.engine().seen().total())
+          CHECK(*ours == theirs.value());
+        s.a.close();
+      }
+    }
 }
