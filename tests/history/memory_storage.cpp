@@ -166,6 +166,27 @@ TEST_CASE("a shared handle sees the same bytes, a clone has its own") {
   CHECK(content(shared) == "a=1");
 }
 
+TEST_CASE(
+    "an image that is kept ends when the storage is opened again, and a poisoned one has none") {
+  memory_storage s;
+  REQUIRE(put(s, "a", "1"));
+  auto image = s.pin().value();
+  const auto nothing = [](auto&) -> result<> { return {}; };
+  CHECK(image.read(nothing));
+  { const auto let_go = s.pin().value(); }
+  s.fail_nth(memory_operation::commit, 1, errc::io);
+  CHECK(failed_with(put(s, "a", "2"), errc::io));
+  CHECK(failed_with(image.read(nothing), errc::poisoned));
+  const auto refused = s.pin();
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::poisoned);
+  s.reopen();
+  CHECK(failed_with(image.read(nothing), errc::closed));
+  image = s.pin().value();
+  CHECK(image.read(nothing));
+  CHECK(content(s) == "a=1");
+}
+
 TEST_CASE("threads take turns in a storage in memory") {
   memory_storage s;
   REQUIRE(s.write([](auto& w) -> result<> {

@@ -396,6 +396,19 @@ TEMPLATE_TEST_CASE("a pinned image stays as it was, whatever is committed later"
       const auto last = view.last(area::records);
       out += last ? "last " + std::string{last->first} : "empty";
       for (const char* key : {"a", "c", "x", "z"}) out += view.get(area::records, key) ? "+" : "-";
+      // Backwards it is the same, and ends when told.
+      std::string back;
+      view.scan_back(area::records, "~", [&](bytes_view k, bytes_view v) {
+        back.insert(0, std::string{k} + "=" + std::string{v} + " ");
+        return true;
+      });
+      CHECK(out.starts_with(back));
+      std::string newest;
+      view.scan_back(area::records, "~", [&](bytes_view k, bytes_view) {
+        newest += k;
+        return false;
+      });
+      CHECK(newest == (last ? std::string{last->first} : ""));
       return {};
     });
     if (!done) return std::string{name_of(done.error().code)};
@@ -409,7 +422,7 @@ TEMPLATE_TEST_CASE("a pinned image stays as it was, whatever is committed later"
   };
   auto empty = s.pin().value();
   REQUIRE(change([](auto& w) {
-    for (const char* key : {"a", "c", "e"}) w.put(area::records, key, "1");
+    for (const char* key : {"a", "b", "c", "e"}) w.put(area::records, key, "1");
   }));
   auto first = s.pin().value();
   REQUIRE(change([](auto& w) {
@@ -427,15 +440,15 @@ TEMPLATE_TEST_CASE("a pinned image stays as it was, whatever is committed later"
     w.put(area::records, "z", "4");
   }));
   CHECK(all(empty) == "empty----");
-  CHECK(all(first) == "a=1 c=1 e=1 last e++--");
-  CHECK(all(second) == "c=3 x=3 last x-++-");
-  CHECK(all(s) == "a=4 z=4 last z+--+");
+  CHECK(all(first) == "a=1 b=1 c=1 e=1 last e++--");
+  CHECK(all(second) == "b=1 c=3 x=3 last x-++-");
+  CHECK(all(s) == "a=4 b=1 z=4 last z+--+");
   // A write that comes to nothing changes no image.
   CHECK_FALSE(s.write([](auto& w) -> result<> {
     w.put(area::records, "a", "lost");
     return joinery::error{errc::io, "no", "", ""};
   }));
-  CHECK(all(first) == "a=1 c=1 e=1 last e++--");
+  CHECK(all(first) == "a=1 b=1 c=1 e=1 last e++--");
   // Reads of images do not nest in writes either.
   std::string inside;
   REQUIRE(change([&](auto&) { inside = all(first); }));
@@ -473,6 +486,10 @@ TEMPLATE_TEST_CASE("a moved storage works and its old name is closed", "", in_me
   CHECK(get(moved, area::records, "key") == "value");
   CHECK(failed_with(put(s, area::records, "key", "other"), errc::closed));
   CHECK(failed_with(s.sync(), errc::closed));
+  CHECK(failed_with(s.pin(), errc::closed));
+  CHECK(s.mode() == durability::commit);
+  CHECK_FALSE(s.poisoned());
+  CHECK(s.place().empty());
   s = std::move(moved);
   CHECK(get(s, area::records, "key") == "value");
 }
