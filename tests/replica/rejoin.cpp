@@ -251,6 +251,159 @@ TEST_CASE("later lives of others stand, and own deletions and lives are made aga
   r.spread();
 }
 
+TEST_CASE("a field of any kind comes back with its record, and what was made again counts once") {
+  const auto shown = [](device& d) { return show_record(*d.db->find<athlete>("ana")); };
+  return_of_one r{[](tx_type& tx) {
+                    auto a = tx.create<athlete>("ana");
+                    a.name = 3;
+                    a.motto = 4;
+                    a.badges.insert(1);
+                    a.xp += -100;
+                    a.visits += 5;
+                    a.grants.grant(1, 10);
+                    a.grants.grant(2, 20);
+                    a.longest.put(42);
+                    a.first.put(7);
+                    a.shares = true;
+                    a.gear[1].insert(7);
+                    a.gear.create(2);
+                    a.laps[1][2] += 4;
+                    a.laps[9][9] += 9;
+                    a.laps.erase(9);
+                  },
+                  [](device& d) {
+                    d.write([](tx_type& tx) {
+                      auto a = tx.edit<athlete>("ana");
+                      a.visits += 1;
+                      a.grants.grant(3, 30);
+                      a.laps[1][3] += 5;
+                    });
+                    d.write([](tx_type& tx) { tx.edit<athlete>("ana").xp += 1; });
+                  },
+                  [](device& d) { d.write([](tx_type& tx) { tx.erase<athlete>("ana"); }); }};
+  const auto before = shown(r.gone);
+  const auto report = r.run();
+  CHECK(report.recreated == 1);
+  CHECK(report.superseded == 0);
+  CHECK(shown(r.back) == before);
+  CHECK(r.run().changesets == 0);
+  CHECK(shown(r.back) == before);
+  r.spread();
+  CHECK(shown(r.other) == before);
+}
+
+TEST_CASE("a life that was begun after one's own deletion is made again, whoever else deleted") {
+  return_of_one r{[](tx_type& tx) {
+                    tx.create<athlete>("ana").xp += 100;
+                    auto bea = tx.create<athlete>("bea");
+                    bea.gear[1].insert(1);
+                    bea.laps[1][1] += 100;
+                    bea.laps[2][1] += 100;
+                    tx.create<entry>("post").likes += 100;
+                  },
+                  [](device& d) {
+                    d.write([](tx_type& tx) {
+                      tx.edit<athlete>("ana").xp += 1;
+                      auto bea = tx.edit<athlete>("bea");
+                      bea.gear[1].insert(2);
+                      bea.laps[1][1] += 1;
+                      bea.laps[2][1] += 1;
+                      tx.edit<entry>("post").likes += 1;
+                    });
+                    d.write([](tx_type& tx) {
+                      tx.erase<athlete>("ana");
+                      auto bea = tx.edit<athlete>("bea");
+                      bea.gear.erase(1);
+                      bea.laps[1].erase(1);
+                      bea.laps.erase(2);
+                      tx.erase<entry>("post");
+                    });
+                    d.write([](tx_type& tx) {
+                      tx.create<athlete>("ana").xp += 20;
+                      auto bea = tx.edit<athlete>("bea");
+                      bea.gear[1].insert(3);
+                      bea.laps[1][1] += 30;
+                      bea.laps[2][1] += 40;
+                      tx.create<entry>("post").likes += 50;
+                    });
+                  },
+                  [](device& d) {
+                    d.write([](tx_type& tx) {
+                      tx.erase<athlete>("ana");
+                      auto bea = tx.edit<athlete>("bea");
+                      bea.gear.erase(1);
+                      bea.laps[1].erase(1);
+                      bea.laps[2].erase(1);
+                      tx.erase<entry>("post");
+                    });
+                  }};
+  const auto report = r.run();
+  CHECK(report.left_dead == 0);
+  CHECK(report.recreated == 0);
+  const auto ana = r.back.db->find<athlete>("ana");
+  REQUIRE(ana);
+  CHECK(*ana->xp == 20);
+  const auto bea = r.back.db->find<athlete>("bea");
+  REQUIRE(bea);
+  CHECK(bea->gear[1].get() == std::vector{3});
+  CHECK(*bea->laps[1][1] == 30);
+  CHECK(*bea->laps[2][1] == 40);
+  const auto post = r.back.db->find<entry>("post");
+  REQUIRE(post);
+  CHECK(*post->likes == 50);
+  r.spread();
+}
+
+TEST_CASE("what others did meanwhile decides over removals and over lives that they ended") {
+  return_of_one r{[](tx_type& tx) {
+                    auto a = tx.create<athlete>("ana");
+                    a.shares = true;
+                    for (int n = 1; n <= 6; ++n) a.gear[n].insert(n);
+                    tx.create<athlete>("bea").shares = true;
+                    for (const char* key : {"seen", "unseen", "gone"})
+                      tx.create<entry>(key).likes += 1;
+                  },
+                  [](device& d) {
+                    d.write([](tx_type& tx) {
+                      auto a = tx.edit<athlete>("ana");
+                      a.shares = false;
+                      a.gear.erase(1);
+                      a.gear.erase(2);
+                      a.gear.erase(3);
+                      a.gear[4].insert(40);
+                      a.gear[5].insert(50);
+                      a.gear.erase(5);
+                      a.gear.create(7);
+                      tx.edit<athlete>("bea").shares = false;
+                      tx.create<athlete>("bea");  // a touch
+                      for (const char* key : {"seen", "unseen", "gone"}) tx.erase<entry>(key);
+                    });
+                  },
+                  [](device& d) {
+                    d.write([](tx_type& tx) {
+                      auto a = tx.edit<athlete>("ana");
+                      a.shares = true;
+                      a.gear[1].insert(10);
+                      a.gear.erase(3);
+                      a.gear.erase(4);
+                      a.gear.erase(5);
+                      tx.edit<entry>("unseen").likes += 1;
+                      tx.erase<entry>("gone");
+                    });
+                    d.write([](tx_type& tx) { tx.edit<athlete>("ana").gear[4].insert(41); });
+                  }};
+  r.run();
+  const auto ana = r.back.db->find<athlete>("ana");
+  CHECK(*ana->shares);                                 // enabled by one that did not see it
+  CHECK(ana->gear[1].get() == std::vector{1, 10});     // touched meanwhile
+  CHECK(ana->gear[4].get() == std::vector{41});        // another life
+  CHECK(ana->gear.keys() == std::vector{1, 4, 6, 7});  // the others are gone for both
+  CHECK_FALSE(*r.back.db->find<athlete>("bea")->shares);
+  // delete_wins: over updates that it did not see as well.
+  for (const char* key : {"seen", "unseen", "gone"}) CHECK_FALSE(r.back.db->find<entry>(key));
+  r.spread();
+}
+
 TEST_CASE("a rejoin that is cut off goes on where it was") {
   const auto fill = [](device& d) {
     for (int i = 0; i < 6; ++i)

@@ -4,13 +4,14 @@
 // moved on since. What others did meanwhile decides as if the operation came late: adds and updates
 // that its maker had not seen win over its removals, later lives over earlier ones.
 // Invariants: a record or entry that others deleted meanwhile comes back whole from the old store,
-// never as a husk, and only if the old store had not heard of the deletion; increments are made
-// once.
+// never as a husk, and only if the old store had not heard of the deletion; a life that the old
+// store began after a deletion of its own is made again whatever became of the one before;
+// increments are made once.
 // Thread-safety: none; lives for one record.
 #pragma once
 
 #include <functional>
-#include <set>
+#include <map>
 
 #include "joinery/codec/changeset.hpp"
 #include "joinery/crdt/dispatch.hpp"
@@ -116,7 +117,7 @@ class record_replay {
 
   void make(const old_operation& o) {
     const auto size = out_.size();
-    if (o.incarnation >= first_ && !over_) make_now(o);
+    if (o.incarnation >= first_ && o.incarnation > over_) make_now(o);
     (out_.size() > size || recreated ? made : superseded) += 1;
   }
   [[nodiscard]] std::vector<codec::changeset_writer::op>& operations() noexcept { return out_; }
@@ -130,10 +131,16 @@ class record_replay {
   void put(action a, std::string_view field = {}, crdt::shape type = {}, bytes delta = {}) {
     out_.push_back({a, incarnation_, field, type, std::move(delta)});
   }
+  /// What concerned the life that has ended.
+  void forget() {
+    now_.clear();
+    back_.clear();
+  }
   void start_afresh() {
     ++incarnation_;
     alive_ = fresh_ = true;
-    now_.clear();
+    left_dead = false;
+    forget();
     put(action::create);
   }
 
@@ -143,7 +150,7 @@ class record_replay {
       put(o.action);
       alive_ = false;
       fresh_ = true;
-      return now_.clear();
+      return forget();
     }
     if (!alive_ && o.incarnation == first_ && !fresh_) return bring_back(o.incarnation);
     if (!alive_) {
@@ -160,7 +167,7 @@ class record_replay {
 
   /// The record is dead there, and was not when the old store last heard of it.
   void bring_back(std::uint64_t life) {
-    over_ = true;  // what comes back holds all of this life
+    over_ = life;  // what comes back holds all of it
     const auto old = crdt::read_cell(from_.record);
     left_dead = killed_ || !old.alive() || old.incarnation != life;
     if (left_dead) return;
@@ -219,11 +226,13 @@ class record_replay {
     const auto life = in.varint();
     const auto what = static_cast<action>(in.u8());
     byte_writer{path}.block(key);
-    if (back_.contains(path)) return;
+    const auto decided = back_.find(path);
+    if (decided != back_.end() && life <= decided->second) return;
     const auto there = crdt::read_cell(crdt::detail::find_entry(was, key).payload);
     const auto here = crdt::read_cell(crdt::detail::find_entry(is, key).payload);
     if (life < there.incarnation) return;
     if (erases(what)) {
+      forget_below(path);
       if (here.alive() && (what == action::erase_final || !concurrent(here.presence)))
         emit(entry_delta(key, here.incarnation, what));
       return;
@@ -232,7 +241,7 @@ class record_replay {
     if (!here.alive() && here.incarnation > 0 && life == there.incarnation &&
         here.incarnation == there.incarnation) {
       const auto ours = crdt::read_cell(crdt::detail::find_entry(old, key).payload);
-      back_.insert(path);
+      back_[path] = life;
       if (there.killed || !ours.alive() || ours.incarnation != life) return;
       emit(entry_delta(key, target, action::create));
       whole_value(type.inner(), ours.value, from_.replicas, [&](const bytes& inner) {
@@ -248,6 +257,13 @@ class record_replay {
            [&](const bytes& inner) { emit(entry_delta(key, target, action::update, inner)); });
   }
 
+  /// A later life of the entry at `path` begins with none of its entries decided.
+  void forget_below(const bytes& path) {
+    std::erase_if(back_, [&](const auto& entry) {
+      return entry.first.size() > path.size() && entry.first.starts_with(path);
+    });
+  }
+
   const replay_side& from_;
   const causal::version& seen_;
   const replay_side& to_;
@@ -256,11 +272,11 @@ class record_replay {
   std::uint64_t incarnation_ = 0;
   bool alive_ = false;
   bool killed_ = false;
-  bool fresh_ = false;  ///< nothing of what was there before counts any more
-  bool over_ = false;   ///< the record's fate is decided
+  bool fresh_ = false;      ///< nothing of what was there before counts any more
+  std::uint64_t over_ = 0;  ///< the life whose fate is decided
   bytes_view presence_;
   std::map<field_name, bytes> now_;
-  std::set<bytes> back_;  ///< entries that came back whole, or stay dead
+  std::map<bytes, std::uint64_t> back_;  ///< lives of entries that came back whole, or stay dead
   std::vector<codec::changeset_writer::op> out_;
 };
 
