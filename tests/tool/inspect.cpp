@@ -160,6 +160,119 @@ TEST_CASE("damaged entries hide nothing else, and those of the log are named") {
   CHECK(has(overview, "    damaged: 0x00000000000002bc\n"));
 }
 
+TEST_CASE("what is damaged for good is told of, and counted") {
+  device_type a{1};
+  fill(a);
+  for (int n = 0; n < 10; ++n)
+    a.write([&](tx_type& tx) { tx.create<post>("p" + std::to_string(10 + n)).text = "t"; }).value();
+  {
+    // What no log holds any more cannot be made anew from it.
+    auto e =
+        store::open(a.disk.share(), {.time = &a.time, .random = &a.dice, .retain_log_bytes = 0})
+            .value();
+    e.acknowledged(e.heads());
+    e.checkpoint().value();
+    REQUIRE(e.log_floor().position > 0);
+  }
+  a.reopen();
+  a.write([](tx_type& tx) {
+     tx.edit<profile>("ana").visits += 1;
+     tx.create<post>("p11b").text = "not in the snapshot";
+     tx.create<post>("p99").text = "nor this";
+   }).value();
+  damage(a.disk, history::area::records, "p13");
+  SECTION("records, though nothing can be set aside") {
+    for (std::uint64_t n = 1; n < 200; ++n)
+      a.disk.fail_nth(history::memory_operation::commit, n, errc::full);
+    auto e = opened(a);
+    const auto text = shown(e, {.table = "posts"});
+    CAPTURE(text);
+    CHECK(has(text, "{\"key\":\"p13\",\"damaged\":\"checksum"));
+    for (const char* key : {"p1", "p11b", "p12", "p14", "p19", "p99"})
+      CHECK(has(text, "{\"key\":\"" + string{key} + "\",\"alive\":true"));
+    CHECK(has(shown(e), "\"posts\"  12 records, 1 deleted, 1 damaged; delete_wins, rank 0\n"));
+  }
+  SECTION("records") {
+    damage(a.disk, history::area::records, "ana");
+    auto e = opened(a);
+    const auto text = shown(e, {.table = "posts"});
+    CAPTURE(text);
+    CHECK(has(text, "{\"key\":\"p13\",\"damaged\":\"quarantined"));
+    for (const char* key : {"p1", "p11b", "p12", "p14", "p19", "p99"})
+      CHECK(has(text, "{\"key\":\"" + string{key} + "\",\"alive\":true"));
+    CHECK(has(shown(e, {.table = "posts", .key = "p13"}), "{\"key\":\"p13\",\"damaged\":\""));
+    const auto some = shown(e, {.table = "posts", .max_records = 5});
+    CHECK(has(some, "and more"));
+    CHECK_FALSE(has(some, "p14"));
+    const auto overview = shown(e);
+    CAPTURE(overview);
+    CHECK(has(overview, "\"posts\"  12 records, 1 deleted, 1 damaged; delete_wins, rank 0\n"));
+    CHECK(has(overview, "\"profiles\"  0 records, 0 deleted, 1 damaged; update_wins"));
+    CHECK(has(overview, "digest            quarantined"));
+  }
+  SECTION("the descriptors") {
+    damage(a.disk, history::area::records, "posts");
+    auto e = opened(a);
+    const auto overview = shown(e);
+    CAPTURE(overview);
+    CHECK(has(overview, "descriptors       "));
+    CHECK(has(overview, "\"posts\"  12 records, 1 deleted, 1 damaged\n"));
+    CHECK(has(overview, "\"profiles\"  1 records, 0 deleted\n"));
+    const auto text = shown(e, {.table = "posts"});
+    CAPTURE(text);
+    CHECK(has(text, "\"p99\""));
+    CHECK_FALSE(has(text, "delete_wins"));
+  }
+}
+
+TEST_CASE("a snapshot that could not be written is among what the overview tells") {
+  device_type a{1};
+  fill(a);
+  auto e = opened(a);
+  a.disk.fail_nth(history::memory_operation::put, 1, errc::full);
+  CHECK(failed_with(e.checkpoint(), errc::full));
+  CHECK(has(shown(e), "snapshot error    full"));
+  e.checkpoint().value();
+  CHECK_FALSE(has(shown(e), "snapshot error"));
+}
+
+TEST_CASE("a large field is shown with its record alone, and mentioned in the table") {
+  device_type a{1};
+  a.large_field_bytes = 64;
+  a.reopen();
+  a.write([](tx_type& tx) {
+     auto p = tx.create<profile>("ana");
+     p.now.resting_pulse.put(47);
+     for (int n = 0; n < 30; ++n) p.badges.insert("badge " + std::to_string(n));
+   }).value();
+  a.db.checkpoint().value();
+  auto e =
+      store::open(a.disk.share(), {.time = &a.time, .random = &a.dice, .large_field_bytes = 64})
+          .value();
+  const auto one = shown(e, {.table = "profiles", .key = "ana"});
+  CAPTURE(one);
+  CHECK(has(one, "\"now.resting_pulse\":47"));
+  CHECK(has(one, "\"badge 29\""));
+  const auto all = shown(e, {.table = "profiles"});
+  CAPTURE(all);
+  CHECK(has(all, "\"badges\":\"large: inspect the record alone\""));
+  CHECK_FALSE(has(all, "badge 29"));
+}
+
+TEST_CASE("of many damaged entries some are named, and the others counted") {
+  device_type a{1};
+  for (int n = 0; n < 40; ++n)
+    a.write([](tx_type& tx) { tx.create<post>("p").likes += 1; }).value();
+  for (int n = 1; n <= 40; ++n)
+    damage(a.disk, history::area::log, string(7, '\0') + static_cast<char>(n));
+  std::ostringstream out;
+  tool::inspect_storage(a.disk, out).value();
+  CHECK(has(out.str(), "40 damaged"));
+  CHECK(has(out.str(), "    damaged: 0x0000000000000001\n"));
+  CHECK(has(out.str(), "    and "));
+  CHECK_FALSE(has(out.str(), "damaged: 0x0000000000000028\n"));
+}
+
 TEST_CASE("a store that no replica can be opened from still has its entries counted") {
   device_type a{1};
   fill(a);
@@ -197,8 +310,23 @@ TEST_CASE("local tables are shown, and that they are local") {
   CHECK(has(table, "not yet"));
   CHECK_FALSE(has(shown(e, {.table = "posts"}), "local"));
   CHECK(has(shown(e, {.table = "drafts", .key = "two"}), "local\n{\"key\":\"two\""));
+  CHECK(has(shown(e, {.table = "drafts", .max_records = 1}), "… and more\n"));
   damage(d.disk, history::area::local, "two");
-  CHECK(has(shown(e, {.table = "drafts", .key = "two"}), "damaged"));
+  SECTION("a damaged one, looked at alone") {
+    CHECK(has(shown(e, {.table = "drafts", .key = "two"}), "damaged"));
+  }
+  SECTION("in its table") {
+    const auto text = shown(e, {.table = "drafts"});
+    CAPTURE(text);
+    CHECK(has(text, "{\"damaged\":\"checksum"));
+    CHECK(has(shown(e, {.table = "drafts"}), "{\"key\":\"one\""));  // it is out of the way now
+  }
+  SECTION("in the overview") {
+    const auto overview = shown(e);
+    CAPTURE(overview);
+    CHECK(has(overview, "\"drafts\"  0 records, local; checksum"));
+  }
+  CHECK_FALSE(has(shown(e), "damaged: 0x"));  // it was set aside
 }
 
 TEST_CASE("an inspector that cannot read says so, and tells all when it can") {

@@ -172,19 +172,23 @@ class inspection {
            << "  at " << causal::hlc_ms(w.time) << "  rank " << w.rank << "\n";
   }
 
-  /// `each(key, packed or error) -> bool` over a table in key order.
+  /// `each(key, packed or error) -> bool` over a table in key order; what was set aside for damage
+  /// comes after the rest.
   template <class F>
   result<> each_record(std::string_view table, F&& each) {
     bytes from;
     for (;;) {
       bool stopped = false;
+      const auto begun = from;
       auto walked = e_.for_each(table, from, [&](bytes_view key, bytes_view packed) {
         from = bytes{key} + '\0';
         stopped = !each(key, result<bytes_view>{packed});
         return !stopped;
       });
       if (walked || stopped) return {};
-      // Damage ahead: one record at a time, as far as a walk would have read.
+      if (walked.error().code == errc::quarantined) return each_missing(table, begun, each);
+      // Damage ahead that cannot be set aside: one record at a time, as far as a walk would have
+      // read.
       const auto keys = keys_from(table, from, 256);
       if (keys.empty()) return damage(walked.error()) ? result<>{} : walked;
       for (const auto& key : keys) {
@@ -197,12 +201,23 @@ class inspection {
     }
   }
 
+  template <class F>
+  result<> each_missing(std::string_view table, const bytes& from, F&& each) {
+    const auto missing = e_.list_wanted();
+    if (!missing) return missing.error();
+    for (const auto& w : *missing) {
+      if (!w.is_record() || w.table != table || w.key < from) continue;
+      const auto kept = e_.record(table, w.key);
+      if (!each(bytes_view{w.key}, view_of(kept))) break;
+    }
+    return {};
+  }
+
   static bool damage(const error& e) {
     return e.code == errc::checksum || e.code == errc::quarantined || e.code == errc::malformed;
   }
 
-  // The next keys of a table: those of the snapshot, those of changesets that it lacks, and those
-  // of records that are out of it for damage.
+  // The next keys of a table: those of the snapshot, and those of changesets that it lacks.
   std::set<bytes> keys_from(std::string_view table, const bytes& from, std::size_t limit) {
     std::set<bytes> out;
     const auto index = e_.names().find(table);
@@ -227,10 +242,6 @@ class inspection {
               out.emplace(r.key);
           return true;
         }));
-    if (const auto missing = e_.list_wanted())
-      for (const auto& w : *missing)
-        if (w.is_record() && w.table == table && w.key >= from && (last || w.key <= end))
-          out.emplace(w.key);
     return out;
   }
 
