@@ -1,5 +1,8 @@
 #include "joinery/transport/tcp.hpp"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 
 #include "tests/sync/two_peers.hpp"
@@ -301,6 +304,89 @@ TEST_CASE("something that is not joinery is turned away") {
   socket.shutdown(tcp::socket::shutdown_send);
   REQUIRE(run_until(io, [&] { return a.closed.size() == 1; }));
   CHECK(a.closed[0]->code == errc::too_large);
+}
+
+TEST_CASE("a peer that hears the last word and does not hang up is hung up on") {
+  asio::io_context io;
+  node a{io, 1};
+  const auto where = a.listen();
+  tcp::socket socket{io};
+  socket.connect({asio::ip::make_address("127.0.0.1"), transport::parse_address(where)->port});
+  asio::write(socket, asio::buffer(std::string{"GET / HTTP/1.1\r\n\r\n"}));
+  const auto begin = std::chrono::steady_clock::now();
+  REQUIRE(run_until(io, [&] { return a.closed.size() == 1; }));
+  CHECK(std::chrono::steady_clock::now() - begin >= 1s);
+  CHECK(a.closed[0]->code == errc::too_large);
+  CHECK(a.h->links() == 0);
+  // It was told why, and then the end.
+  char heard[1000];
+  std::size_t size = 0;
+  boost::system::error_code end;
+  while (!end) size += socket.read_some(asio::buffer(heard), end);
+  CHECK(size > 0);
+  CHECK(end == asio::error::eof);
+}
+
+TEST_CASE("a host is found by its name; who is closed meanwhile is told nothing") {
+  asio::io_context io;
+  node a{io, 1}, b{io, 2, once()};
+  const auto where = a.listen();
+  a.e.commit();
+  const auto named = "localhost" + where.substr(where.rfind(':'));
+  REQUIRE(b.h->connect(named));
+  CHECK(b.h->links() == 1);
+  b.h->close();
+  CHECK(b.h->links() == 0);
+  run_until(
+      io, [] { return false; }, 50ms);
+  CHECK(b.closed.empty());
+  CHECK(a.accepted == 0);
+  REQUIRE(b.h->connect(named));
+  REQUIRE(run_until(io, [&] { return b.closed.size() == 1; }));
+  CHECK_FALSE(b.closed[0]);
+  CHECK(a.e.content() == b.e.content());
+}
+
+TEST_CASE("a hub without callbacks syncs all the same, and listens at one address") {
+  asio::io_context io;
+  fake_endpoint e{1}, f{2};
+  e.commit();
+  hub a{io, e, {}, {}}, b{io, f, {}, {}};
+  const auto port = a.listen("127.0.0.1:0");
+  REQUIRE(port);
+  const auto again = a.listen("127.0.0.1:0");
+  REQUIRE_FALSE(again);
+  CHECK(again.error().code == errc::invalid_argument);
+  REQUIRE(b.connect("127.0.0.1:" + std::to_string(*port)));
+  REQUIRE(run_until(io, [&] { return f.log().size() == 1; }));
+  CHECK(e.content() == f.content());
+  a.finish();
+  REQUIRE(run_until(io, [&] { return a.links() + b.links() == 0; }));
+  REQUIRE(b.connect("127.0.0.1:" + std::to_string(*port)));  // nobody listens any more
+  REQUIRE(run_until(io, [&] { return b.links() == 0; }));
+}
+
+TEST_CASE("when there are no descriptors left peers wait, and come in when there are some again") {
+  asio::io_context io;
+  node a{io, 1};
+  const auto where = a.listen();
+  tcp::socket waiting{io};
+  waiting.open(tcp::v4());
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const int next = ::dup(waiting.native_handle());
+  REQUIRE(next > 0);
+  ::close(next);
+  const rlimit none{static_cast<rlim_t>(next), before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  waiting.connect({asio::ip::make_address("127.0.0.1"), transport::parse_address(where)->port});
+  run_until(
+      io, [] { return false; }, 50ms);
+  const auto links = a.h->links();
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(links == 0);
+  REQUIRE(run_until(io, [&] { return a.h->links() == 1; }));
+  CHECK(a.closed.empty());
 }
 
 TEST_CASE("addresses are read as people write them") {
