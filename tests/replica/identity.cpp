@@ -288,3 +288,44 @@ TEST_CASE("what was offered is known after a restart, before it is sent") {
     CHECK(sum(a, "xp") == 10);
   }
 }
+
+TEST_CASE("evidence of forks is kept within bounds, and forks are told of without it as well") {
+  const auto numbered = [](int n) {
+    auto id = some_id(1 + n % 255);
+    id.data[0] = static_cast<unsigned char>(n / 255);
+    return id;
+  };
+  peer b{1};
+  constexpr int most = 1024;
+  batch all;
+  for (int n = 0; n <= most; ++n) all.push_back(forged{numbered(n)}.make());
+  b.take(all).value();
+  SECTION("so many forks, and no more") {
+    for (int n = 0; n <= most; ++n) {
+      const auto theirs = forged{.origin = numbered(n), .value = 8}.make();
+      REQUIRE(b.e->note_fork(numbered(n), 1, theirs).value() == (n < most));
+    }
+    CHECK(b.e->status().forks.size() == most);
+    b.reopen();
+    CHECK(b.e->status().forks.size() == most);
+  }
+  SECTION("a changeset that is too large for it") {
+    changeset_writer w;
+    w.add("table", "k",
+          {cell_action::update, 1, "text", crdt::kind::lww,
+           crdt::lww<std::string>::set(std::string(70'000, 'x'))});
+    const auto theirs = w.encode(numbered(3), 1, causal::hlc_from_ms(1'000'000), {});
+    const auto before = b.content().size();
+    CHECK(b.e->note_fork(numbered(3), 1, theirs).value());
+    CHECK(b.content().size() < before + 1000);
+    b.reopen();
+    const auto forks = b.e->status().forks;
+    REQUIRE(forks.size() == 1);
+    CHECK(forks[0].origin == numbered(3));
+    CHECK(forks[0].ours == crypto::hasher{}.add(all[3]).finish());
+    CHECK(forks[0].theirs == crypto::hasher{}.add(theirs).finish());
+    CHECK_FALSE(b.e->note_fork(numbered(3), 1, forged{.origin = numbered(3), .value = 8}.make())
+                    .value());  // the first one stays
+    CHECK(b.digest().size() == 64);
+  }
+}

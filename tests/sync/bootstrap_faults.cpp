@@ -251,3 +251,180 @@ TEST_CASE("a live session whose peer is passed by the floor is ended, and the ne
   CHECK(run_to_end(a, b) == "finished / finished");
   CHECK(a.digest() == b.digest());
 }
+
+namespace {
+
+/// What an honest server sends: chunks, and the tail after them.
+struct transfer {
+  world w;
+  peer other{7};
+  std::vector<bytes> chunks;  // up to the tail
+  std::vector<bytes> tail;
+
+  transfer() {
+    w.a.e->checkpoint().value();
+    const auto from = w.a.e->log_end();
+    auto serving = w.a.e->serve_snapshot(joinery::detail::write_request({}), 400).value();
+    while (auto next = w.a.e->next_chunk(serving, 400).value()) chunks.push_back(std::move(*next));
+    // Meanwhile something is written by one that the base knows, and by one that it does not.
+    w.a.set("k1", 1000).value();
+    other.set("of another", 2000).value();
+    w.a.take(other.log()).value();
+    w.a.set("k2", 3000).value();
+    tail = w.a.log(from);
+  }
+  [[nodiscard]] std::size_t first(chunk_kind kind) const {
+    for (std::size_t n = 0; n < chunks.size(); ++n)
+      if (chunks[n][0] == static_cast<char>(kind)) return n;
+    FAIL("no such chunk");
+    return 0;
+  }
+  /// The origins of the base.
+  [[nodiscard]] std::size_t origins() const {
+    std::size_t out = 0;
+    const auto chunk = bytes_view{chunks[first(chunk_kind::origins)]}.substr(1);
+    for (byte_reader in{chunk}; !in.at_end(); ++out) joinery::detail::read_base_origin(in);
+    return out;
+  }
+};
+
+result<> take_all(peer& b, const std::vector<bytes>& changesets) {
+  const std::vector<bytes_view> views(changesets.begin(), changesets.end());
+  return b.e->take_tail(views);
+}
+
+}  // namespace
+
+TEST_CASE("a tail that cannot be stored leaves what was staged as it was, and is taken again") {
+  const transfer t;
+  const auto expected = transfer{}.w.a.digest();
+  for (const auto what :
+       {memory_operation::put, memory_operation::commit, memory_operation::read}) {
+    for (std::uint64_t nth = 1, failed = 1; failed == 1; ++nth) {
+      CAPTURE(static_cast<int>(what), nth);
+      peer b{2};
+      const auto before = b.digest();
+      REQUIRE(b.e->request_snapshot(std::make_shared<int>()).value());
+      for (const auto& c : t.chunks) b.e->take_chunk(c).value();
+      b.disk.fail_nth(what, nth, errc::full);
+      const auto taken = take_all(b, t.tail);
+      failed = taken ? 0 : 1;
+      b.disk.clear_faults();
+      if (!taken) {
+        REQUIRE(taken.error().code == errc::full);
+        REQUIRE(b.e->joins() == 0);
+        REQUIRE(b.digest() == before);
+        take_all(b, t.tail).value();
+      }
+      b.e->take_chunk(chunk_of(chunk_kind::end)).value();
+      REQUIRE(b.digest() == expected);
+      b.crash();
+      REQUIRE(b.digest() == expected);
+    }
+  }
+}
+
+TEST_CASE(
+    "a snapshot that contradicts itself or its receiver is refused, and nothing of it stays") {
+  const transfer t;
+  const auto places = t.origins();
+  peer b{2};
+  work_alone(b);
+  const auto before = b.digest();
+  const auto up_to = [&](std::size_t end, bytes lie) {
+    std::vector<bytes> out(t.chunks.begin(), t.chunks.begin() + static_cast<std::ptrdiff_t>(end));
+    out.push_back(std::move(lie));
+    return out;
+  };
+  const auto made = [](chunk_kind kind, auto&& write) {
+    auto out = chunk_of(kind);
+    byte_writer w{out};
+    write(w);
+    return out;
+  };
+  const auto records = t.first(chunk_kind::records), tail = t.first(chunk_kind::tail);
+  // The first records, with other ids and another version before them.
+  const auto above = [&](const std::vector<replica_id>& ids,
+                         const std::vector<joinery::detail::place_seq>& at) {
+    byte_reader in{bytes_view{t.chunks[records]}.substr(1)};
+    REQUIRE(in.varint() == 0);
+    joinery::detail::read_places(in, places);
+    return made(chunk_kind::records, [&](byte_writer& w) {
+      w.varint(ids.size());
+      for (const auto& id : ids) w.raw(id.view());
+      joinery::detail::write_places(w, at);
+      w.raw(in.rest());
+    });
+  };
+  const auto refused = [&](errc code, const char* why, const std::vector<bytes>& chunks,
+                           const std::vector<bytes>& changesets = {}) {
+    CAPTURE(why);
+    REQUIRE(b.e->request_snapshot(std::make_shared<int>()).value());
+    std::optional<error> said;
+    for (std::size_t n = 0; n < chunks.size(); ++n) {
+      if (auto taken = b.e->take_chunk(chunks[n]); !taken) {
+        CHECK(n + 1 == chunks.size());
+        said = taken.error();
+      }
+    }
+    if (!changesets.empty())
+      if (auto taken = take_all(b, changesets); !taken) said = taken.error();
+    REQUIRE(said);
+    CAPTURE(said->text());
+    CHECK(said->code == code);
+    CHECK(said->what.find(why) != std::string::npos);
+    CHECK(b.digest() == before);
+    CHECK(b.e->joins() == 0);
+    b.reopen();
+    CHECK(b.digest() == before);
+  };
+  const auto malformed = errc::malformed;
+  refused(malformed, "cannot be read", up_to(t.first(chunk_kind::origins), "\1\1"));
+  refused(malformed, "named twice",
+          up_to(t.first(chunk_kind::origins) + 1, t.chunks[t.first(chunk_kind::origins)]));
+  refused(malformed, "beyond its base",
+          up_to(records, made(chunk_kind::versions, [](byte_writer& w) {
+                  w.varint(0);
+                  joinery::detail::write_places(w, {{0, 1'000'000}});
+                })));
+  refused(malformed, "versions that cannot be read",
+          up_to(records, made(chunk_kind::versions, [](byte_writer& w) { w.varint(70'000); })));
+  refused(malformed, "in the wrong place", up_to(records + 1, t.chunks[records - 1]));
+  refused(malformed, "out of order", up_to(records + 1, t.chunks[records]));
+  refused(malformed, "named twice", up_to(records, above({t.w.a.id()}, {})));
+  refused(malformed, "below its base", up_to(records, above({}, {{0, 1}})));
+  refused(errc::fork, "more of this replica", up_to(records, above({b.id()}, {{places, 1000}})));
+  refused(malformed, "a tail in the wrong place", {chunk_of(chunk_kind::tail)});
+  refused(malformed, "a tail in the wrong place", up_to(tail, chunk_of(chunk_kind::tail) + "x"));
+  refused(malformed, "before all of it", up_to(tail, chunk_of(chunk_kind::end)));
+  refused(malformed, "before all of it", up_to(tail + 1, chunk_of(chunk_kind::end) + "x"));
+  {
+    // Records that have seen more than the tail brings.
+    auto early = up_to(records, above({}, {{0, 1000}}));
+    early.push_back(chunk_of(chunk_kind::tail));
+    early.push_back(chunk_of(chunk_kind::end));
+    refused(malformed, "before all of it", early);
+  }
+  refused(malformed, "unknown kind", up_to(records, bytes(1, '\x09')));
+
+  using replica_tests::forged;
+  using replica_tests::some_id;
+  const auto by = [&](const forged& f) { return std::vector<bytes>{f.make()}; };
+  refused(malformed, "a hole", t.chunks, by({.origin = some_id(5), .seq = 2}));
+  refused(malformed, "before what it has seen", t.chunks,
+          by({.origin = some_id(5), .seen = {{some_id(6), 1}}}));
+  refused(malformed, "before what it has seen", t.chunks,
+          by({.origin = some_id(5), .seen = {{t.w.a.id(), 1000}}}));
+  refused(malformed, "not above its origin's", t.chunks,
+          by({.origin = t.w.a.id(), .seq = t.w.a.e->log_size() - 2, .time = 1}));
+  refused(errc::clock_drift, "far in the future", t.chunks,
+          by({.origin = some_id(5), .time = causal::hlc_from_ms(1ull << 46)}));
+  auto own = b.log();
+  own.push_back(forged{.origin = b.id(), .seq = 4, .time = causal::hlc_from_ms(1'000'001)}.make());
+  refused(errc::fork, "more of this replica", t.chunks, own);
+
+  transfer honest;
+  CHECK(run_to_end(honest.w.a, b) == "finished / finished");
+  CHECK(honest.w.a.digest() == b.digest());
+  CHECK(b.get("mine") == 1);
+}

@@ -17,8 +17,9 @@ TEST_CASE("texts are escaped, and what is no UTF-8 shows as the replacement char
   CHECK(json_string("Zoë €") == R"("Zo\u00eb \u20ac")");
   CHECK(json_string("\xF0\x9F\x8F\x83") == R"("\ud83c\udfc3")");
   CHECK(json_string("\xC3") == R"("\ufffd")");
-  CHECK(json_string("\xED\xA0\x80") == R"("\ufffd\ufffd\ufffd")");  // half of a pair
-  CHECK(json_string("\xC0\xAF") == R"("\ufffd\ufffd")");            // not the shortest form
+  CHECK(json_string("\xED\xA0\x80") == R"("\ufffd\ufffd\ufffd")");            // half of a pair
+  CHECK(json_string("\xF4\x90\x80\x80") == R"("\ufffd\ufffd\ufffd\ufffd")");  // above all
+  CHECK(json_string("\xC0\xAF") == R"("\ufffd\ufffd")");  // not the shortest form
   CHECK(json_string(std::string_view{"\0", 1}) == R"("\u0000")");
 }
 
@@ -32,6 +33,8 @@ TEST_CASE("a value shows what its encoding says of it") {
   CHECK(json_value(encode_value(1e300)) == "1e+300");
   CHECK(json_value(encode_value(-std::numeric_limits<double>::infinity())) ==
         "{\"double\":\"-inf\"}");
+  CHECK(json_value(encode_value(std::numeric_limits<double>::infinity())) ==
+        "{\"double\":\"inf\"}");
   CHECK(json_value(encode_value(true)) == "true");
   CHECK(json_value(encode_value(std::string{"fine"})) == "\"fine\"");
   CHECK(json_value(encode_value(std::optional<int>{})) == "null");
