@@ -404,6 +404,52 @@ TEST_CASE("what others did meanwhile decides over removals and over lives that t
   r.spread();
 }
 
+TEST_CASE("random work on records that nobody else changed meanwhile comes back as it was") {
+  constexpr int keys = 8, untouched = 5;
+  const auto shown = [](device& d) {
+    std::string out;
+    for (int k = 0; k < untouched; ++k) {
+      const auto a = d.db->find<athlete>(key_of(k));
+      const auto e = d.db->find<entry>(key_of(k));
+      out += (a ? show_record(*a) : "none") + (e ? show_record(*e) : "none") + "\n";
+    }
+    return out;
+  };
+  constexpr std::uint64_t rounds = JOINERY_SANITIZED ? 15 : 60;
+  std::size_t living = 0;
+  for (std::uint64_t seed = 1; seed <= rounds; ++seed) {
+    CAPTURE(seed);
+    prng dice{seed};
+    const auto work = [&](tx_type& tx, int from) {
+      for (auto left = 1 + dice.below(12); left > 0; --left) {
+        auto o = random_operation(dice, keys);
+        if (o.key >= from) perform(tx, o);
+      }
+    };
+    return_of_one r{[&](tx_type& tx) {
+                      for (int n = 0; n < 4; ++n) work(tx, 0);
+                    },
+                    [&](device& d) {
+                      for (int n = 0; n < 6; ++n) d.write([&](tx_type& tx) { work(tx, 0); });
+                    },
+                    [&](device& d) {
+                      for (int n = 0; n < 6; ++n)
+                        d.write([&](tx_type& tx) { work(tx, untouched); });
+                    }};
+    const auto before = shown(r.gone);
+    for (int k = 0; k < untouched; ++k)
+      living += (r.gone.db->find<athlete>(key_of(k)) ? 1U : 0U) +
+                (r.gone.db->find<entry>(key_of(k)) ? 1U : 0U);
+    r.run();
+    REQUIRE(shown(r.back) == before);
+    CHECK(r.run().changesets == 0);
+    r.spread();
+    REQUIRE(shown(r.other) == before);
+  }
+  CHECK(living > 3 * rounds);
+  CHECK(living < 2 * untouched * rounds);
+}
+
 TEST_CASE("a rejoin that is cut off goes on where it was") {
   const auto fill = [](device& d) {
     for (int i = 0; i < 6; ++i)
