@@ -169,7 +169,7 @@ void at_every_call(Prepare&& prepare, Life&& life) {
     for (const auto what : {memory_operation::read, memory_operation::put, memory_operation::erase,
                             memory_operation::commit, memory_operation::sync}) {
       // Each of the first, and then ever fewer.
-      constexpr std::uint64_t dense = JOINERY_SANITIZED ? 10 : 60;
+      constexpr std::uint64_t dense = JOINERY_SANITIZED ? 4 : 60;
       for (std::uint64_t nth = 1;; nth += 1 + nth / dense) {
         const auto why = ++trial % 2 == 0 ? errc::full : errc::io;
         CAPTURE(first, static_cast<int>(what), nth, name_of(why));

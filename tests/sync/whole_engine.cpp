@@ -180,7 +180,7 @@ TEST_CASE("who cleans, evicts, forgets and starts anew has the same state as who
 }
 
 TEST_CASE("a memory of 1 MB over more than that: the same state, and the bound holds") {
-  constexpr int part = JOINERY_SANITIZED ? 4 : 1;  // of it all, where everything takes longer
+  constexpr int part = JOINERY_SANITIZED ? 8 : 1;  // of it all, where everything takes longer
   constexpr std::size_t bound = (1u << 20) / part;
   constexpr int count = 2500 / part;
   const auto long_key = [](int n) { return std::string(250, 'k') + std::to_string(n); };
