@@ -1,6 +1,7 @@
 // The workload fitness-W(N, R): one table of 10 000 records with six scalar fields, a counter and a
 // set of tags; R replicas share the base and then make N/R operations each. The generator is fixed
-// to the bit: a checksum over the operations is verified before anything is measured.
+// to the bit: a checksum over the operations is verified before anything is measured. Over another
+// number of records it is the same workload, with records drawn out of that many.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +14,26 @@ namespace bench {
 
 inline constexpr std::uint32_t fitness_records = 10'000;
 inline constexpr std::uint32_t fitness_fields = 6;
+
+/// FNV-1a of the operations of fitness-W(100 000, 4), and how many tags are left by them.
+inline constexpr std::uint32_t fitness_checksum_of_100k_by_4 = 4'252'528'642;
+inline constexpr std::size_t fitness_tags_of_100k_by_4 = 49'845;
+
+/// The key of a record: the same on every replica, and as random as a key of a real program's, so
+/// that no compressor and no tree profits from an order that real keys have not got.
+inline std::string fitness_key(std::uint32_t record) {
+  const auto mixed = [](std::uint64_t x) {  // the finaliser of splitmix64
+    x += 0x9E3779B97F4A7C15u;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+    return x ^ (x >> 31);
+  };
+  const auto first = mixed(record);
+  std::string key;
+  for (const auto half : {first, mixed(first)})
+    for (int shift = 0; shift < 64; shift += 8) key.push_back(static_cast<char>(half >> shift));
+  return key;
+}
 
 class xorshift32 {
  public:
@@ -58,9 +79,9 @@ inline fitness_value fitness_val(xorshift32& random, std::uint32_t field) {
   return v;
 }
 
-inline std::vector<fitness_base_record> fitness_base() {
+inline std::vector<fitness_base_record> fitness_base(std::uint32_t records = fitness_records) {
   xorshift32 random{0x12345678};
-  std::vector<fitness_base_record> base(fitness_records);
+  std::vector<fitness_base_record> base(records);
   for (auto& record : base) {
     for (std::uint32_t f = 0; f < fitness_fields; ++f) record.values[f] = fitness_val(random, f);
     for (int i = 0; i < 4; ++i) {
@@ -81,7 +102,7 @@ inline std::vector<fitness_op> fitness_ops(const std::vector<fitness_base_record
   for (const auto& record : base) tags.push_back(record.tags);
   std::vector<fitness_op> ops(total / replicas);
   for (auto& op : ops) {
-    op.record = random.below(fitness_records);
+    op.record = random.below(static_cast<std::uint32_t>(base.size()));
     auto& mine = tags[op.record];
     const auto p = random.below(100);
     if (p < 50) {
