@@ -37,9 +37,8 @@ inline joinery::codec::changeset_writer::op tag_op(std::uint32_t tag, bool inser
   return {cell_action::update, 1, "tags", kind::or_set,
           insert ? tags::insert(tag) : tags::erase(tag)};
 }
-inline void add_op(joinery::codec::changeset_writer& tx, const fitness_op& op) {
+inline void add_op(joinery::codec::changeset_writer& tx, bytes_view key, const fitness_op& op) {
   using namespace joinery::crdt;
-  const auto key = fitness_key(op.record);
   switch (op.what) {
     case fitness_op::set: return tx.add(fitness_table, key, set_op(op.argument, op.value));
     case fitness_op::inc:
@@ -49,9 +48,8 @@ inline void add_op(joinery::codec::changeset_writer& tx, const fitness_op& op) {
     case fitness_op::remove: return tx.add(fitness_table, key, tag_op(op.argument, false));
   }
 }
-inline void add_record(joinery::codec::changeset_writer& tx, std::uint32_t record,
+inline void add_record(joinery::codec::changeset_writer& tx, bytes_view key,
                        const fitness_base_record& r) {
-  const auto key = fitness_key(record);
   tx.add(fitness_table, key, {joinery::crdt::cell_action::create, 1, {}, {}, {}});
   for (std::uint32_t f = 0; f < fitness_fields; ++f)
     tx.add(fitness_table, key, set_op(f, r.values[f]));
@@ -70,6 +68,7 @@ struct fitness_workload {
   std::uint32_t total;
   std::uint32_t replica_count;
   std::vector<fitness_base_record> base;
+  std::vector<bytes> keys;
   std::vector<std::vector<fitness_op>> ops;    ///< of each replica
   std::vector<bytes> base_changesets;          ///< of 100 records each
   std::vector<std::vector<bytes>> changesets;  ///< of each replica
@@ -79,9 +78,10 @@ struct fitness_workload {
 
   fitness_workload(std::uint32_t records_, std::uint32_t total_, std::uint32_t replicas_)
       : records(records_), total(total_), replica_count(replicas_), base(fitness_base(records_)) {
+    for (std::uint32_t r = 0; r < records; ++r) keys.push_back(fitness_key(r));
     for (std::uint32_t r = 0; r < records; r += 100) {
       joinery::codec::changeset_writer tx;
-      for (auto i = r; i < std::min(r + 100, records); ++i) add_record(tx, i, base[i]);
+      for (auto i = r; i < std::min(r + 100, records); ++i) add_record(tx, keys[i], base[i]);
       base_changesets.push_back(encode(tx, 0, base_changesets.size() + 1));
     }
     fitness_model model{base};
@@ -93,7 +93,8 @@ struct fitness_workload {
       auto& encoded = changesets.emplace_back();
       for (std::size_t i = 0; i < mine.size(); i += ops_of_changeset) {
         joinery::codec::changeset_writer tx;
-        for (auto j = i; j < std::min(i + ops_of_changeset, mine.size()); ++j) add_op(tx, mine[j]);
+        for (auto j = i; j < std::min(i + ops_of_changeset, mine.size()); ++j)
+          add_op(tx, keys[mine[j].record], mine[j]);
         encoded.push_back(encode(tx, r + 1, encoded.size() + 1));
         wire_bytes += encoded.back().size();
       }
@@ -158,28 +159,45 @@ inline memory_engine with_base(const fitness_workload& w) {
 
 // --- What came out ---
 
+inline joinery::bytes_view field_of(const joinery::state::name_table& names, bytes_view packed,
+                                    std::string_view name, joinery::crdt::kind kind) {
+  const auto known = names.find(name);
+  if (!known) return {};
+  return joinery::state::field_state(joinery::crdt::read_cell(packed).value, {*known, kind});
+}
+inline std::uint64_t xp_of(const joinery::state::name_table& names, bytes_view packed) {
+  using namespace joinery::crdt;
+  const counter<kind::pn_counter, bytes_view> c{field_of(names, packed, "xp", kind::pn_counter)};
+  return static_cast<std::uint64_t>(c.get().value);
+}
+inline std::size_t tags_of(const joinery::state::name_table& names, bytes_view packed) {
+  using namespace joinery::crdt;
+  return or_set<std::uint32_t, bytes_view>{field_of(names, packed, "tags", kind::or_set)}.size();
+}
+
 /// The tags and the XP of all records, read from the engine, against the model's.
 template <class Engine>
 void verify_fitness(Engine& e, const fitness_workload& w) {
-  using namespace joinery;
-  const auto field = [&](bytes_view packed, std::string_view name, crdt::kind kind) {
-    const auto known = e.names().find(name);
-    return known ? state::field_state(crdt::read_cell(packed).value, {*known, kind}) : bytes_view{};
-  };
   std::unordered_map<std::string, std::uint64_t> xp;
   std::size_t tags = 0;
   e.for_each(fitness_table, {}, [&](bytes_view key, bytes_view packed) {
-     tags +=
-         crdt::or_set<std::uint32_t, bytes_view>{field(packed, "tags", crdt::kind::or_set)}.size();
-     const crdt::counter<crdt::kind::pn_counter, bytes_view> counter{
-         field(packed, "xp", crdt::kind::pn_counter)};
-     xp.emplace(key, static_cast<std::uint64_t>(counter.get().value));
+     tags += tags_of(e.names(), packed);
+     xp.emplace(key, xp_of(e.names(), packed));
      return true;
    }).value();
   check(tags == w.tags_left, "the tags that are left");
   check(xp.size() == w.records, "every record is there");
   for (std::uint32_t r = 0; r < w.records; ++r)
-    check(xp.at(fitness_key(r)) == w.xp[r], "the exact XP of each record");
+    check(xp.at(w.keys[r]) == w.xp[r], "the exact XP of each record");
+}
+template <class Engine>
+std::uint64_t total_xp(Engine& e) {
+  std::uint64_t sum = 0;
+  e.for_each(fitness_table, {}, [&](bytes_view, bytes_view packed) {
+     sum += xp_of(e.names(), packed);
+     return true;
+   }).value();
+  return sum;
 }
 
 template <class A, class B>

@@ -29,9 +29,12 @@ inline std::string fitness_key(std::uint32_t record) {
     return x ^ (x >> 31);
   };
   const auto first = mixed(record);
-  std::string key;
-  for (const auto half : {first, mixed(first)})
-    for (int shift = 0; shift < 64; shift += 8) key.push_back(static_cast<char>(half >> shift));
+  const auto second = mixed(first);
+  std::string key(16, '\0');
+  for (std::size_t i = 0; i < 8; ++i) {
+    key[i] = static_cast<char>(first >> (8 * i));
+    key[8 + i] = static_cast<char>(second >> (8 * i));
+  }
   return key;
 }
 

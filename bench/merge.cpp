@@ -45,7 +45,7 @@ double skeleton_once(const fitness_workload& w) {
     for (std::uint32_t r = 1; r < w.replica_count; ++r)
       for (std::size_t i = 0; i < w.ops[r].size(); ++i) {
         if (i % (ops_of_changeset * changesets_of_frame) == 0) frames.emplace_back();
-        skeleton::append(frames.back(), w.ops[r][i], 1 + i);
+        skeleton::append(frames.back(), w.keys[w.ops[r][i].record], w.ops[r][i], 1 + i);
       }
   skeleton s{w.records};
   std::size_t ops = 0;

@@ -23,16 +23,17 @@ class skeleton {
     for (std::uint32_t r = 0; r < records; ++r) find(fitness_key(r).data());
   }
 
-  static void append(std::string& frame, const fitness_op& op, std::uint64_t stamp) {
-    frame += fitness_key(op.record);
+  static void append(std::string& frame, std::string_view key, const fitness_op& op,
+                     std::uint64_t stamp) {
+    frame += key;
     frame.push_back(static_cast<char>(op.what));
     frame.push_back(static_cast<char>(op.what == fitness_op::set ? op.argument : 0));
     frame.append(reinterpret_cast<const char*>(&stamp), sizeof stamp);
-    std::string value = op.value.text;
+    std::string_view value = op.value.text;
     if (op.what != fitness_op::set)
-      value.assign(reinterpret_cast<const char*>(&op.argument), sizeof op.argument);
+      value = {reinterpret_cast<const char*>(&op.argument), sizeof op.argument};
     else if (op.argument >= 4)
-      value.assign(reinterpret_cast<const char*>(&op.value.number), sizeof op.value.number);
+      value = {reinterpret_cast<const char*>(&op.value.number), sizeof op.value.number};
     frame.push_back(static_cast<char>(value.size()));
     frame += value;
   }
