@@ -13,9 +13,10 @@ struct latch_rules {
     return state.empty() || state == "!";
   }
   static bool valid_delta(joinery::bytes_view delta) { return delta == "!"; }
-  static joinery::crdt::detail::splice apply(joinery::bytes_view state, joinery::bytes_view delta,
-                                             const joinery::crdt::stamp&) {
-    return {0, state.size(), joinery::bytes{delta}};
+  static void apply(joinery::bytes_view state, joinery::bytes_view delta,
+                    const joinery::crdt::stamp&, joinery::crdt::detail::splice& out) {
+    out.removed = state.size();  // all of it, from its beginning
+    out.inserted = delta;
   }
   static joinery::bytes join(joinery::bytes_view a, const joinery::crdt::version&,
                              joinery::bytes_view b, const joinery::crdt::version&) {

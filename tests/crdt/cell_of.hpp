@@ -30,12 +30,13 @@ struct cell_rules {
   static bool valid_delta(bytes_view delta) {
     return crdt::detail::valid_cell_delta(delta, inner::valid_delta);
   }
-  static crdt::detail::splice apply(bytes_view state, bytes_view delta, const crdt::stamp& by) {
+  static void apply(bytes_view state, bytes_view delta, const crdt::stamp& by,
+                    crdt::detail::splice& out) {
     bytes cell{state};
-    crdt::detail::apply_cell(cell, delta, by, [&](bytes_view value, bytes_view d) {
-      return inner::apply(value, d, by);
+    crdt::detail::apply_cell(cell, delta, by, out, [&](bytes_view value, bytes_view d, auto& s) {
+      inner::apply(value, d, by, s);
     });
-    return {0, state.size(), cell};
+    out = {0, state.size(), cell};
   }
   static bytes join(bytes_view a, const crdt::version& seen_by_a, bytes_view b,
                     const crdt::version& seen_by_b) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "joinery/base/bytes.hpp"
 
@@ -32,17 +33,9 @@ class byte_reader {
   }
 
   std::uint64_t varint() noexcept {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      if (at_ == data_.size()) break;
-      const auto byte = static_cast<std::uint8_t>(data_[at_++]);
-      if (shift == 63 && byte > 1) break;  // above 64 bits
-      if (shift > 0 && byte == 0) break;   // not the shortest form
-      value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
-      if (byte < 0x80) return value;
-    }
-    fail();
-    return 0;
+    if (at_ < data_.size())  // most are one byte long
+      if (const auto byte = static_cast<std::uint8_t>(data_[at_]); byte < 0x80) return ++at_, byte;
+    return long_varint();
   }
 
   /// A varint that must be at most `limit`.
@@ -59,15 +52,18 @@ class byte_reader {
 
   std::uint64_t fixed64() noexcept {
     if (left() < 8) return fail(), std::uint64_t{0};
+    unsigned char raw[8];
+    std::memcpy(raw, data_.data() + at_, sizeof raw);
+    at_ += sizeof raw;
     std::uint64_t value = 0;
-    for (int i = 0; i < 8; ++i) value = value << 8 | static_cast<std::uint8_t>(data_[at_++]);
+    for (const auto byte : raw) value = value << 8 | byte;
     return value;
   }
 
   /// The next `n` bytes.
   bytes_view take(std::uint64_t n) noexcept {
     if (n > left()) return fail(), bytes_view{};
-    const auto out = data_.substr(at_, static_cast<std::size_t>(n));
+    const bytes_view out{data_.data() + at_, static_cast<std::size_t>(n)};
     at_ += static_cast<std::size_t>(n);
     return out;
   }
@@ -81,6 +77,20 @@ class byte_reader {
   }
 
  private:
+  std::uint64_t long_varint() noexcept {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      if (at_ == data_.size()) break;
+      const auto byte = static_cast<std::uint8_t>(data_[at_++]);
+      if (shift == 63 && byte > 1) break;  // above 64 bits
+      if (shift > 0 && byte == 0) break;   // not the shortest form
+      value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
+      if (byte < 0x80) return value;
+    }
+    fail();
+    return 0;
+  }
+
   bytes_view data_;
   std::size_t at_ = 0;
   bool ok_ = true;
@@ -103,7 +113,9 @@ class byte_writer {
     varint(static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63));
   }
   void fixed64(std::uint64_t value) {
-    for (int shift = 56; shift >= 0; shift -= 8) u8(static_cast<std::uint8_t>(value >> shift));
+    char raw[8];
+    for (auto& byte : raw) byte = static_cast<char>(value >> 56), value <<= 8;
+    out_.append(raw, sizeof raw);
   }
   void raw(bytes_view data) { out_.append(data); }
   void block(bytes_view data) {
@@ -114,6 +126,18 @@ class byte_writer {
  private:
   bytes& out_;
 };
+
+/// Puts a varint of `value` before the bytes of `out` from `at` on, where a byte was left for it:
+/// for blocks whose length is known only when they are written.
+inline void fill_in_length(bytes& out, std::size_t at, std::uint64_t value) {
+  if (value < 0x80) {
+    out[at] = static_cast<char>(value);
+    return;
+  }
+  bytes length;
+  byte_writer{length}.varint(value);
+  out.replace(at, 1, length);
+}
 
 /// How many bytes `varint(value)` takes.
 constexpr std::size_t varint_size(std::uint64_t value) noexcept {

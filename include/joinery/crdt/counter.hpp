@@ -69,26 +69,25 @@ struct counter_rules {
     const auto amount = in.zigzag();
     return in.finished() && (Kind == kind::pn_counter || amount >= 0);
   }
-  static splice apply(bytes_view state, bytes_view delta, const stamp& by) {
+  static void apply(bytes_view state, bytes_view delta, const stamp& by, splice& out) {
     byte_reader amount{delta};
-    splice s{state.size(), 0, {}};
+    out.at = state.size();
     counter_part part{by.at, 0};
     byte_reader in{state};
     while (!in.at_end()) {
       const auto at = in.position();
       const auto p = read_part(in);
       if (p.at.replica < by.at.replica) continue;
-      s.at = at;
+      out.at = at;
       if (p.at.replica == by.at.replica) {
-        s.removed = in.position() - at;
+        out.removed = in.position() - at;
         part.total = p.total;
       }
       break;
     }
     part.total = clamp(wide{part.total} + amount.zigzag()).value;
-    byte_writer w{s.inserted};
+    byte_writer w{out.inserted};
     write_part(w, part);
-    return s;
   }
   static bytes join(bytes_view a, const version&, bytes_view b, const version&) {
     bytes out;

@@ -58,18 +58,28 @@ inline bool valid_delta(shape type, bytes_view delta) {
          });
 }
 
-/// What applying `delta` changes in `state`.
-inline detail::splice apply(shape type, bytes_view state, bytes_view delta, const stamp& by) {
-  if (type.outer() != kind::map)
-    return detail::with_rules(type.outer(), [&](auto r) { return r.apply(state, delta, by); });
+/// What applying `delta` changes in `state`. `out` is overwritten.
+inline void apply(shape type, bytes_view state, bytes_view delta, const stamp& by,
+                  detail::splice& out) {
+  if (type.outer() != kind::map) {
+    out.clear();
+    return detail::with_rules(type.outer(), [&](auto r) { r.apply(state, delta, by, out); });
+  }
   byte_reader in{delta};
   const auto key = in.block();
   const auto place = detail::find_entry(state, key);
   bytes cell{place.payload};
-  detail::apply_cell(cell, in.rest(), by, [&](bytes_view value, bytes_view inner) {
-    return apply(type.inner(), value, inner, by);
-  });
-  return detail::put_entry(place, key, cell);
+  detail::apply_cell(cell, in.rest(), by, out,
+                     [&](bytes_view value, bytes_view inner, detail::splice& change) {
+                       apply(type.inner(), value, inner, by, change);
+                     });
+  out.clear();
+  detail::put_entry(place, key, cell, out);
+}
+inline detail::splice apply(shape type, bytes_view state, bytes_view delta, const stamp& by) {
+  detail::splice change;
+  apply(type, state, delta, by, change);
+  return change;
 }
 
 inline bytes join(shape type, bytes_view a, const version& seen_by_a, bytes_view b,

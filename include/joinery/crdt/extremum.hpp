@@ -23,9 +23,10 @@ struct extremum_rules {
   }
   static bool valid(bytes_view, replica_index) { return true; }
   static bool valid_delta(bytes_view delta) { return !delta.empty(); }
-  static splice apply(bytes_view state, bytes_view delta, const stamp&) {
-    if (!wins(delta, state)) return {};
-    return {0, state.size(), bytes{delta}};
+  static void apply(bytes_view state, bytes_view delta, const stamp&, splice& out) {
+    if (!wins(delta, state)) return;
+    out.removed = state.size();
+    out.inserted = delta;
   }
   static bytes join(bytes_view a, const version&, bytes_view b, const version&) {
     return bytes{wins(b, a) ? b : a};

@@ -22,9 +22,13 @@ struct flag_rules {
     byte_reader in{delta};
     return in.u8() <= 1 && in.finished();
   }
-  static splice apply(bytes_view state, bytes_view delta, const stamp& by) {
-    return {0, state.size(),
-            delta[0] != 0 ? touched_dots(state, by) : unseen_dots(state, by.context)};
+  static void apply(bytes_view state, bytes_view delta, const stamp& by, splice& out) {
+    out.removed = state.size();
+    byte_writer w{out.inserted};
+    if (delta[0] != 0)
+      write_touched_dots(w, state, by);
+    else
+      write_unseen_dots(w, state, by.context);
   }
   static bytes join(bytes_view a, const version& seen_by_a, bytes_view b,
                     const version& seen_by_b) {

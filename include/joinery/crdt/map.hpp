@@ -23,8 +23,8 @@ struct map_rules {
     return crdt::valid(type(), state, replicas);
   }
   static bool valid_delta(bytes_view delta) { return crdt::valid_delta(type(), delta); }
-  static splice apply(bytes_view state, bytes_view delta, const stamp& by) {
-    return crdt::apply(type(), state, delta, by);
+  static void apply(bytes_view state, bytes_view delta, const stamp& by, splice& out) {
+    crdt::apply(type(), state, delta, by, out);
   }
   static bytes join(bytes_view a, const version& seen_by_a, bytes_view b,
                     const version& seen_by_b) {

@@ -26,12 +26,15 @@ struct or_set_rules {
     byte_reader in{delta};
     return in.u8() <= 1 && in.ok() && !in.at_end();
   }
-  static splice apply(bytes_view state, bytes_view delta, const stamp& by) {
+  static void apply(bytes_view state, bytes_view delta, const stamp& by, splice& out) {
     const auto element = delta.substr(1);
     const auto place = find_entry(state, element);
-    return put_entry(
-        place, element,
-        delta[0] != 0 ? touched_dots(place.payload, by) : unseen_dots(place.payload, by.context));
+    put_written_entry(place, element, out, [&](byte_writer& w) {
+      if (delta[0] != 0)
+        write_touched_dots(w, place.payload, by);
+      else
+        write_unseen_dots(w, place.payload, by.context);
+    });
   }
   static bytes join(bytes_view a, const version& seen_by_a, bytes_view b,
                     const version& seen_by_b) {

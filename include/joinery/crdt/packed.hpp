@@ -26,12 +26,12 @@ using detail::reindexing;
 /// Rules of one kind: pure functions over packed states. An empty state is the type's initial
 /// value.
 template <class R>
-concept rules = requires(bytes_view state, bytes_view delta, const stamp& by, const version& seen,
-                         const reindexing& map) {
+concept rules = requires(bytes_view state, bytes_view delta, const stamp& by, detail::splice& out,
+                         const version& seen, const reindexing& map) {
   { R::type() } -> std::same_as<shape>;
   { R::valid(state, replica_index{}) } -> std::same_as<bool>;
   { R::valid_delta(delta) } -> std::same_as<bool>;
-  { R::apply(state, delta, by) } -> std::same_as<detail::splice>;
+  { R::apply(state, delta, by, out) } -> std::same_as<void>;  // `out` changes nothing before
   { R::join(state, seen, state, seen) } -> std::same_as<bytes>;
   { R::reindex(state, map) } -> std::same_as<bytes>;
 };
@@ -47,7 +47,11 @@ class packed {
   explicit packed(B state) noexcept : state_(std::move(state)) {}
 
   /// Integrates a delta made by the changeset `by`. Precondition: `R::valid_delta(d)`.
-  void apply(bytes_view d, const stamp& by) { R::apply(state_, d, by).onto(state_); }
+  void apply(bytes_view d, const stamp& by) {
+    detail::splice change;
+    R::apply(state_, d, by, change);
+    change.onto(state_);
+  }
   /// Merges `other`, which has seen `seen_by_other`, into this, which has seen `seen`.
   void join(const version& seen, const packed& other, const version& seen_by_other) {
     state_ = R::join(state_, seen, other.state_, seen_by_other);

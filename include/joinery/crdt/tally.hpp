@@ -32,14 +32,12 @@ struct tally_rules {
     in.varint();
     return in.ok() && !in.at_end();
   }
-  static splice apply(bytes_view state, bytes_view delta, const stamp&) {
+  static void apply(bytes_view state, bytes_view delta, const stamp&, splice& out) {
     byte_reader in{delta};
     const auto granted = in.varint();
     const auto place = find_entry(state, in.rest());
-    if (place.size != 0 && amount(place.payload) >= granted) return {};
-    bytes payload;
-    byte_writer{payload}.varint(granted);
-    return put_entry(place, in.rest(), payload);
+    if (place.size != 0 && amount(place.payload) >= granted) return;
+    put_written_entry(place, in.rest(), out, [&](byte_writer& w) { w.varint(granted); });
   }
   static bytes join(bytes_view a, const version&, bytes_view b, const version&) {
     return join_entries(a, b, [](bytes_view x, bytes_view y) {

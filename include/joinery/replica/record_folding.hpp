@@ -19,8 +19,9 @@ namespace joinery::detail {
 struct part_rules {
   std::size_t threshold = ~std::size_t{0};  ///< a field above this many bytes is taken apart
   std::uint32_t epoch = 0;                  ///< of generations that are made now
-  std::uint64_t prepared = 0;  ///< parts of generations up to this log position were looked up
-  bool sweep_due = true;       ///< some generation may be in no record any more
+  std::uint64_t prepared = 0;    ///< parts of generations up to this log position were looked up
+  bool sweep_due = true;         ///< some generation may be in no record any more
+  crdt::detail::splice scratch;  ///< of whoever folds
 };
 
 class record_folding {
@@ -46,8 +47,8 @@ class record_folding {
              const causal::stamp& by, F&& may_grow) {
     if (slot_ == nullptr) return;
     if (!folds_) return catch_up(op, field, by);
-    const auto done =
-        state::apply_op(slot_->packed.edit(), op.action, op.incarnation, field, op.delta, by);
+    const auto done = state::apply_op(slot_->packed.edit(), op.action, op.incarnation, field,
+                                      op.delta, by, rules_.scratch);
     if (done.parts) return apply_to_part(done.parts, field, op.delta, by);
     constexpr auto most = std::size_t{1} << state::generation::operation_bits;
     if (done.size > rules_.threshold && state::has_entries(field.type) && number + 1 < most &&
@@ -94,7 +95,8 @@ class record_folding {
       part = &records_.make(table, std::move(key), before_);
     }
     if (part->position >= position_) return;
-    const auto change = crdt::apply(field.type, part->packed, delta, by);
+    auto& change = rules_.scratch;
+    crdt::apply(field.type, part->packed, delta, by, change);
     if (change.removed == 0 && change.inserted.empty()) return;
     change.onto(part->packed.edit());
     // What the record's generation began with is not looked for in the log.

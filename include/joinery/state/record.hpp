@@ -92,23 +92,23 @@ namespace detail {
 // Applies a delta to one field of the value that starts at `value_at`, moving only the bytes behind
 // it.
 inline applied apply_field(bytes& record, std::size_t value_at, field_id id, bytes_view delta,
-                           const stamp& by) {
+                           const stamp& by, crdt::detail::splice& change) {
+  const auto first_write = [&](std::size_t at) -> applied {
+    crdt::apply(id.type, {}, delta, by, change);
+    bytes fresh;
+    byte_writer w{fresh};
+    write_field(w, id, change.inserted);
+    record.insert(at, fresh);
+    return {{}, change.inserted.size()};
+  };
   byte_reader in{bytes_view{record}.substr(value_at)};
   while (!in.at_end()) {
     const auto at = value_at + in.position();
     const auto f = read_field(in);
-    if (!in.ok() || f.id > id) {
-      bytes fresh;
-      byte_writer w{fresh};
-      bytes state;
-      crdt::apply(id.type, {}, delta, by).onto(state);
-      write_field(w, id, state);
-      record.insert(at, fresh);
-      return {{}, state.size()};
-    }
+    if (!in.ok() || f.id > id) return first_write(at);
     if (f.id != id) continue;
     if (f.parts) return {f.parts, 0};
-    auto change = crdt::apply(id.type, f.state, delta, by);
+    crdt::apply(id.type, f.state, delta, by, change);
     const auto size = f.state.size() - change.removed + change.inserted.size();
     const auto end = value_at + in.position();
     if (size == 0) {
@@ -116,31 +116,38 @@ inline applied apply_field(bytes& record, std::size_t value_at, field_id id, byt
       return {};
     }
     const auto state_at = end - f.state.size();
-    const auto length_at = state_at - varint_size(f.state.size());
     change.at += state_at;
     change.onto(record);
     if (size == end - state_at) return {{}, size};
+    const auto length_size = varint_size(end - state_at);
+    const auto length_at = state_at - length_size;
+    if (length_size == 1 && size < 0x80) {
+      record[length_at] = static_cast<char>(size);
+      return {{}, size};
+    }
     bytes length;
     byte_writer{length}.varint(size);
-    record.replace(length_at, state_at - length_at, length);
+    record.replace(length_at, length_size, length);
     return {{}, size};
   }
-  bytes state;
-  crdt::apply(id.type, {}, delta, by).onto(state);
-  byte_writer w{record};
-  write_field(w, id, state);
-  return {{}, state.size()};
+  return first_write(record.size());
 }
 
 }  // namespace detail
 
 /// Integrates one operation of the changeset `by` into `record`, in place; but for what concerns an
-/// element of a large field, which is left to the caller.
+/// element of a large field, which is left to the caller. `scratch` is overwritten.
+inline applied apply_op(bytes& record, crdt::cell_action action, std::uint64_t incarnation,
+                        field_id field, bytes_view delta, const stamp& by,
+                        crdt::detail::splice& scratch) {
+  if (const auto value_at = crdt::detail::touch_cell(record, incarnation, action, by, scratch))
+    return detail::apply_field(record, *value_at, field, delta, by, scratch);
+  return {};
+}
 inline applied apply_op(bytes& record, crdt::cell_action action, std::uint64_t incarnation,
                         field_id field, bytes_view delta, const stamp& by) {
-  if (const auto value_at = crdt::detail::touch_cell(record, incarnation, action, by))
-    return detail::apply_field(record, *value_at, field, delta, by);
-  return {};
+  crdt::detail::splice scratch;
+  return apply_op(record, action, incarnation, field, delta, by, scratch);
 }
 
 namespace detail {

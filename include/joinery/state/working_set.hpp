@@ -8,15 +8,18 @@
 // which only `shrink` does, in constant time a record and the longest unused first; what is absent
 // goes before everything else. Parts of large fields (part.hpp) are records like others here; they
 // come first in order, so that a snapshot has a field's parts before it has the record that names
-// them.
-// Thread-safety: none; guarded by its owner.
+// them. What became dirty last is put in order only when somebody asks for the order.
+// Thread-safety: none; guarded by its owner. Several threads may look at once, while none changes.
 #pragma once
 
-#include <functional>
+#include <memory>
+#include <mutex>
 #include <set>
-#include <unordered_map>
 
+#include "joinery/base/movable_mutex.hpp"
+#include "joinery/codec/checksum.hpp"
 #include "joinery/state/record.hpp"
+#include "joinery/state/slot_table.hpp"
 #include "joinery/state/walk.hpp"
 
 namespace joinery::state {
@@ -40,18 +43,6 @@ struct record_order {
 };
 /// What comes first of all.
 inline record_name_view first_name() { return {parts_of(0), {}}; }
-struct record_equal {
-  using is_transparent = void;
-  bool operator()(const record_name_view& a, const record_name_view& b) const noexcept {
-    return a.table == b.table && a.key == b.key;
-  }
-};
-struct record_hash {
-  using is_transparent = void;
-  std::size_t operator()(const record_name_view& n) const noexcept {
-    return std::hash<bytes_view>{}(n.key) ^ (n.table * std::size_t{0x9E3779B1});
-  }
-};
 
 class working_set {
  public:
@@ -60,12 +51,16 @@ class working_set {
     shared_bytes packed;
     std::uint64_t position = 0;
 
+    slot(record_name name, std::uint64_t hash) : name_(std::move(name)), hash_(hash) {}
+    slot(const slot&) = delete;
+    slot& operator=(const slot&) = delete;
     [[nodiscard]] bool dirty() const noexcept { return dirty_; }
-    [[nodiscard]] const record_name& name() const noexcept { return *name_; }
+    [[nodiscard]] const record_name& name() const noexcept { return name_; }
 
    private:
     friend class working_set;
-    const record_name* name_ = nullptr;
+    record_name name_;
+    std::uint64_t hash_ = 0;
     slot* older_ = nullptr;  // neighbours in the order of use, of a clean one
     slot* newer_ = nullptr;
     std::size_t weight_ = 0;
@@ -73,8 +68,19 @@ class working_set {
   };
 
   working_set() = default;
-  working_set(working_set&&) noexcept = default;
-  working_set& operator=(working_set&&) noexcept = default;
+  working_set(working_set&& other) noexcept { swap(other); }
+  working_set& operator=(working_set&& other) noexcept {
+    working_set{std::move(other)}.swap(*this);
+    return *this;
+  }
+  ~working_set() {
+    slots_.for_each([](slot* s) { delete s; });
+  }
+
+  /// Tells the processor that this record will be wanted soon.
+  void expect(name_index table, bytes_view key) const noexcept {
+    slots_.expect(hash_of({table, key}));
+  }
 
   /// The slot of a record, read in when it is cold, made empty when there is none.
   template <cold_records C>
@@ -88,9 +94,7 @@ class working_set {
     }
     auto stored = cold.load(table, key);
     if (!stored) return stored.error();
-    const auto at = slots_.try_emplace(record_name{table, bytes{key}}).first;
-    auto& fresh = at->second;
-    fresh.name_ = &at->first;
+    auto& fresh = add({table, bytes{key}});
     if (*stored) {
       fresh.packed = std::move((*stored)->packed);
       fresh.position = (*stored)->position;
@@ -104,28 +108,28 @@ class working_set {
 
   /// The slot of a record that was loaded before; null when it was not.
   slot* find(name_index table, bytes_view key) {
-    const auto at = slots_.find(record_name_view{table, key});
-    return at == slots_.end() ? nullptr : &at->second;
+    const record_name_view name{table, key};
+    return slots_.find(hash_of(name),
+                       [&](const slot& s) { return s.name_.table == table && s.name_.key == key; });
   }
 
   /// An empty slot for what is known not to be stored, or not to count if it is. It stands for
   /// `position`.
   slot& make(name_index table, bytes key, std::uint64_t position) {
-    const auto [at, fresh] = slots_.try_emplace(record_name{table, std::move(key)});
-    auto& s = at->second;
-    s.name_ = &at->first;
+    auto* known = find(table, key);
+    auto& s = known != nullptr ? *known : add({table, std::move(key)});
     s.packed = {};
     s.position = position;
-    if (fresh) link_oldest(s);
+    if (known == nullptr) link_oldest(s);
     weigh(s);
     return s;
   }
 
   /// To be told after a slot's bytes have changed.
-  void changed(slot& s, std::uint64_t position) { changed(s, position, dirty_); }
+  void changed(slot& s, std::uint64_t position) { changed(s, position, nullptr); }
   /// As `changed`, for what was taken out of `of`: it must be stored before that is.
   void taken_out(slot& s, std::uint64_t position, slot& of) {
-    changed(s, position, writing_.contains(&of) ? writing_ : dirty_);
+    changed(s, position, writing_.contains(&of) ? &writing_ : nullptr);
   }
   /// Whether `take_touched` is to be told of changes.
   bool follow_changes = false;
@@ -155,11 +159,11 @@ class working_set {
     newer_batch out;
     std::size_t size = 0;
     for_each_dirty(table, key, [&](const slot& s) {
-      if (s.name_->table != table) return false;
+      if (s.name_.table != table) return false;
       out.more = out.records.size() >= limits.records || size >= limits.size;
       if (out.more) return false;
       size += s.packed.size();
-      out.records.emplace_back(s.name_->key, s.packed);
+      out.records.emplace_back(s.name_.key, s.packed);
       return true;
     });
     return out;
@@ -169,6 +173,7 @@ class working_set {
   template <class F>
   void for_each_dirty(name_index table, bytes_view key, F&& each) const {
     const record_name_view from{table, key};
+    put_in_order();
     auto a = dirty_.lower_bound(from);
     auto b = writing_.lower_bound(from);
     while (a != dirty_.end() || b != writing_.end()) {
@@ -183,7 +188,10 @@ class working_set {
   // --- What the snapshot has not got yet ---
 
   /// Whatever is dirty now is to be written; precondition: nothing is.
-  void begin_writing() { std::swap(dirty_, writing_); }
+  void begin_writing() {
+    put_in_order();
+    std::swap(dirty_, writing_);
+  }
   /// Visits what is to be written, in order, until `each(const slot&)` says false.
   template <class F>
   void for_each_to_write(F&& each) const {
@@ -206,7 +214,9 @@ class working_set {
     writing_.clear();
   }
   [[nodiscard]] std::size_t to_write() const noexcept { return writing_.size(); }
-  [[nodiscard]] std::size_t dirty_count() const noexcept { return dirty_.size() + to_write(); }
+  [[nodiscard]] std::size_t dirty_count() const noexcept {
+    return dirty_.size() + fresh_.size() + to_write();
+  }
 
   // --- Memory ---
 
@@ -217,7 +227,8 @@ class working_set {
       auto& s = *oldest_;
       unlink(s);
       memory_ -= s.weight_;
-      slots_.erase(slots_.find(record_name_view{*s.name_}));
+      slots_.erase(s.hash_, &s);
+      delete &s;
     }
   }
   /// Forgets everything: what is stored is about to mean something else. Precondition: nothing is
@@ -233,18 +244,52 @@ class working_set {
  private:
   struct slot_order {
     using is_transparent = void;
-    static record_name_view name(const slot* s) { return *s->name_; }
+    static record_name_view name(const slot* s) { return s->name_; }
     static record_name_view name(const record_name_view& n) { return n; }
     bool operator()(const auto& a, const auto& b) const { return record_order{}(name(a), name(b)); }
   };
   using slot_set = std::set<slot*, slot_order>;
 
-  void changed(slot& s, std::uint64_t position, slot_set& among) {
+  /// Seeded by where this stands in memory: whoever chooses keys cannot choose where they collide.
+  [[nodiscard]] std::uint64_t hash_of(const record_name_view& n) const noexcept {
+    return codec::checksum(n.key, seed_ ^ n.table);
+  }
+  slot& add(record_name name) {
+    const auto hash = hash_of(name);
+    auto fresh = std::make_unique<slot>(std::move(name), hash);
+    slots_.insert(hash, fresh.get());
+    return *fresh.release();
+  }
+  void swap(working_set& other) noexcept {
+    std::swap(follow_changes, other.follow_changes);
+    std::swap(seed_, other.seed_);
+    std::swap(slots_, other.slots_);
+    std::swap(fresh_, other.fresh_);
+    std::swap(dirty_, other.dirty_);
+    std::swap(writing_, other.writing_);
+    std::swap(newest_, other.newest_);
+    std::swap(oldest_, other.oldest_);
+    std::swap(touched_, other.touched_);
+    std::swap(memory_, other.memory_);
+    std::swap(changes_, other.changes_);
+  }
+
+  void put_in_order() const {
+    const std::lock_guard lock(ordering_);
+    for (auto* s : fresh_) dirty_.insert(s);
+    fresh_.clear();
+  }
+
+  /// `among`: null for those that are merely dirty.
+  void changed(slot& s, std::uint64_t position, slot_set* among) {
     s.position = position;
     if (!s.dirty_) {
       unlink(s);
       s.dirty_ = true;
-      among.insert(&s);
+      if (among != nullptr)
+        among->insert(&s);
+      else
+        fresh_.push_back(&s);
     }
     weigh(s);
     ++changes_;
@@ -253,9 +298,9 @@ class working_set {
 
   void weigh(slot& s) {
     constexpr std::size_t of_allocation = 16;
-    constexpr std::size_t node = sizeof(record_name) + sizeof(slot) + 4 * sizeof(void*);
+    constexpr std::size_t node = sizeof(slot) + 4 * sizeof(void*);  // with its place in the table
     constexpr std::size_t set_node = 5 * sizeof(void*) + of_allocation;
-    const auto key = s.name_->key.capacity();
+    const auto key = s.name_.key.capacity();
     const auto before = s.weight_;
     s.weight_ = node + of_allocation + s.packed.memory() + (s.dirty_ ? set_node : 0) +
                 (key <= bytes{}.capacity() ? 0 : key + 1 + of_allocation);
@@ -281,8 +326,11 @@ class working_set {
     s.older_ = s.newer_ = nullptr;
   }
 
-  std::unordered_map<record_name, slot, record_hash, record_equal> slots_;
-  slot_set dirty_;
+  std::uint64_t seed_ = codec::checksum({}, reinterpret_cast<std::uintptr_t>(this));
+  slot_table<slot> slots_;            // owns them
+  mutable movable_mutex ordering_;    // of those who look at once
+  mutable std::vector<slot*> fresh_;  // dirty, and not in order yet
+  mutable slot_set dirty_;
   slot_set writing_;  // dirty when the snapshot under way began, and not written yet
   slot* newest_ = nullptr;
   slot* oldest_ = nullptr;

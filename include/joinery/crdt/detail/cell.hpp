@@ -107,37 +107,49 @@ bool valid_cell_delta(bytes_view delta, F&& inner_ok) {
 
 /// The part of an operation that concerns the cell itself, done in place. Gives where the value
 /// starts when the operation is an update of this incarnation, whose delta is then to be applied
-/// there.
+/// there. `scratch` is overwritten.
 inline std::optional<std::size_t> touch_cell(bytes& cell, std::uint64_t incarnation,
-                                             cell_action action, const stamp& by) {
+                                             cell_action action, const stamp& by, splice& scratch) {
   auto c = read_cell(cell);
   if (incarnation < c.incarnation) return std::nullopt;
   if (incarnation > c.incarnation) {
     cell.clear();
     c = {};
   }
-  const bool erases = action == cell_action::erase || action == cell_action::erase_final;
-  const auto presence = action == cell_action::amend ? bytes{c.presence}
-                        : erases                     ? unseen_dots(c.presence, by.context)
-                                                     : touched_dots(c.presence, by);
-  bytes header;
-  write_cell_header(header, incarnation, c.killed || action == cell_action::erase_final, presence);
-  cell.replace(0, c.header, header);
+  auto& header = scratch.inserted;
+  header.clear();
+  byte_writer w{header};
+  w.varint(incarnation);
+  w.u8(c.killed || action == cell_action::erase_final ? 1 : 0);
+  w.u8(0);
+  const auto start = header.size();
+  if (action == cell_action::amend)
+    w.raw(c.presence);
+  else if (action == cell_action::erase || action == cell_action::erase_final)
+    write_unseen_dots(w, c.presence, by.context);
+  else
+    write_touched_dots(w, c.presence, by);
+  fill_in_length(header, start - 1, header.size() - start);
+  scratch.at = 0;
+  scratch.removed = c.header;
+  scratch.onto(cell);
   if (!carries_delta(action)) return std::nullopt;
   return header.size();
 }
 
-/// `inner(value, delta) -> splice` applies an update to the value. Changes `cell` in place.
+/// `inner(value, delta, splice&)` says what an update does to the value. Changes `cell` in place;
+/// `scratch` is overwritten.
 template <class F>
-void apply_cell(bytes& cell, bytes_view delta, const stamp& by, F&& inner) {
+void apply_cell(bytes& cell, bytes_view delta, const stamp& by, splice& scratch, F&& inner) {
   byte_reader in{delta};
   const auto incarnation = in.varint();
   const auto action = static_cast<cell_action>(in.u8());
-  const auto value_at = touch_cell(cell, incarnation, action, by);
+  const auto value_at = touch_cell(cell, incarnation, action, by, scratch);
   if (!value_at) return;
-  auto change = inner(bytes_view{cell}.substr(*value_at), in.rest());
-  change.at += *value_at;
-  change.onto(cell);
+  scratch.clear();
+  inner(bytes_view{cell}.substr(*value_at), in.rest(), scratch);
+  scratch.at += *value_at;
+  scratch.onto(cell);
 }
 
 /// `inner(a_value, b_value) -> bytes` joins the values. The higher incarnation is taken whole.

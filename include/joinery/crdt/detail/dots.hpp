@@ -68,11 +68,13 @@ inline bool valid_dots(bytes_view packed, replica_index replicas) {
   return in.ok();
 }
 
-/// What `context` has not seen of `packed`.
-inline bytes unseen_dots(bytes_view packed, const version& context) {
-  auto dots = read_dots(packed);
-  std::erase_if(dots, [&](dot d) { return context.seen(d); });
-  return write_dots(dots);
+/// Writes what `context` has not seen of `packed`.
+inline void write_unseen_dots(byte_writer& out, bytes_view packed, const version& context) {
+  byte_reader in{packed};
+  while (!in.at_end()) {
+    const auto d = read_dot(in);
+    if (in.ok() && !context.seen(d)) write_dot(out, d);
+  }
 }
 
 /// Whether a change made by `by` takes the place of one at `earlier`: it saw it. One of its own
@@ -81,12 +83,20 @@ inline bool replaces(const stamp& by, dot earlier) {
   return by.context.seen(earlier) || earlier.replica == by.at.replica;
 }
 
-/// A touch: replaces every dot that it saw.
-inline bytes touched_dots(bytes_view packed, const stamp& by) {
-  auto dots = read_dots(packed);
-  std::erase_if(dots, [&](dot d) { return replaces(by, d); });
-  dots.insert(std::upper_bound(dots.begin(), dots.end(), by.at), by.at);
-  return write_dots(dots);
+/// A touch: writes `packed` with `by` in place of every dot that it saw.
+inline void write_touched_dots(byte_writer& out, bytes_view packed, const stamp& by) {
+  bool written = false;
+  byte_reader in{packed};
+  while (!in.at_end()) {
+    const auto d = read_dot(in);
+    if (!in.ok()) break;
+    if (!written && by.at < d) {
+      write_dot(out, by.at);
+      written = true;
+    }
+    if (!replaces(by, d)) write_dot(out, d);
+  }
+  if (!written) write_dot(out, by.at);
 }
 
 /// Walks two runs that are sorted by replica side by side and keeps what both hold, and what one

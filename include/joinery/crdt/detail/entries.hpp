@@ -55,11 +55,26 @@ inline entry_place find_entry(bytes_view packed, bytes_view key) {
 }
 
 /// The change that gives `key` a new payload (an empty one removes it).
-inline splice put_entry(const entry_place& place, bytes_view key, bytes_view payload) {
-  splice s{place.at, place.size, {}};
-  byte_writer w{s.inserted};
+inline void put_entry(const entry_place& place, bytes_view key, bytes_view payload, splice& out) {
+  out.at = place.at;
+  out.removed = place.size;
+  byte_writer w{out.inserted};
   write_entry(w, key, payload);
-  return s;
+}
+/// As `put_entry`, with a payload that `write(byte_writer&)` writes.
+template <class F>
+void put_written_entry(const entry_place& place, bytes_view key, splice& out, F&& write) {
+  out.at = place.at;
+  out.removed = place.size;
+  byte_writer w{out.inserted};
+  w.block(key);
+  w.u8(0);
+  const auto start = out.inserted.size();
+  write(w);
+  if (out.inserted.size() == start)
+    out.inserted.clear();
+  else
+    fill_in_length(out.inserted, start - 1, out.inserted.size() - start);
 }
 
 /// Whether `packed` is well-formed and `payload_ok(entry)` holds throughout.

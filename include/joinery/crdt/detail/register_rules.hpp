@@ -95,15 +95,25 @@ struct register_rules {
     in.zigzag();
     return in.ok() && !in.at_end();
   }
-  static splice apply(bytes_view state, bytes_view delta, const stamp& by) {
-    byte_reader in{delta};
-    const auto rank = in.zigzag();
-    auto writes = read_writes(state);
-    std::erase_if(writes, [&](const auto& w) { return replaces(by, w.at); });
-    const auto at =
-        std::find_if(writes.begin(), writes.end(), [&](const auto& w) { return by.at < w.at; });
-    writes.insert(at, {by.at, rank, by.time, in.rest()});
-    return {0, state.size(), write_writes(writes)};
+  static void apply(bytes_view state, bytes_view delta, const stamp& by, splice& out) {
+    byte_reader value{delta};
+    const auto rank = value.zigzag();
+    const register_write fresh{by.at, rank, by.time, value.rest()};
+    out.removed = state.size();
+    byte_writer w{out.inserted};
+    bool written = false;
+    byte_reader in{state};
+    while (!in.at_end()) {
+      const auto start = in.position();
+      const auto before = read_write(in);
+      if (!in.ok()) break;
+      if (!written && by.at < before.at) {
+        write_write(w, fresh);
+        written = true;
+      }
+      if (!replaces(by, before.at)) w.raw(state.substr(start, in.position() - start));
+    }
+    if (!written) write_write(w, fresh);
   }
   static bytes join(bytes_view a, const version& seen_by_a, bytes_view b,
                     const version& seen_by_b) {
