@@ -39,7 +39,7 @@ TEST_CASE("a dirty record stays, whatever the limit, until it is written") {
   working_set set;
   for (std::uint64_t n = 0; n < 20; ++n) {
     auto* s = set.load(cold, 0, name(n)).value();
-    s->packed.edit() = "new " + std::to_string(n);
+    s->packed = "new " + std::to_string(n);
     set.changed(*s, n);
   }
   set.shrink(0);
@@ -47,7 +47,7 @@ TEST_CASE("a dirty record stays, whatever the limit, until it is written") {
   CHECK(set.dirty_count() == 20);
   set.begin_writing();
   cold.store(set, 5);
-  set.find(0, name(7))->packed.edit() = "changed while others are written";
+  set.find(0, name(7))->packed = bytes{"changed while others are written"};
   set.changed(*set.find(0, name(7)), 30);
   set.shrink(0);
   CHECK(set.size() == 15);
@@ -77,7 +77,7 @@ TEST_CASE("random loads, changes, writes and droppings show what a plain map sho
       auto* s = set.load(cold, table, key).value();
       CHECK(bytes{s->packed} == wanted[{table, key}]);
       if (dice.chance(40)) {
-        s->packed.edit() = wanted[{table, key}] = std::to_string(n);
+        s->packed = wanted[{table, key}] = std::to_string(n);
         set.changed(*s, n);
       }
       if (dice.chance(10)) {
@@ -133,10 +133,10 @@ TEST_CASE("a record that somebody else holds stays as it was for them") {
   working_set set;
   auto* s = set.load(cold, 0, "k").value();
   const auto* in_place = s->packed.view().data();
-  s->packed.edit()[0] = 'b';
+  s->packed.replace(0, 1, "b");
   CHECK(s->packed.view().data() == in_place);
   const shared_bytes held = s->packed;
-  s->packed.edit()[0] = 'c';
+  s->packed.replace(0, 1, "c");
   set.changed(*s, 2);
   CHECK(held.view()[0] == 'b');
   CHECK(s->packed.view()[0] == 'c');

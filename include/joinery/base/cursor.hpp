@@ -10,36 +10,41 @@
 #include <cstdint>
 #include <cstring>
 
-#include "joinery/base/bytes.hpp"
+#include "joinery/base/byte_buffer.hpp"
 
 namespace joinery {
 
 class byte_reader {
  public:
-  explicit byte_reader(bytes_view data) noexcept : data_(data) {}
+  explicit byte_reader(bytes_view data) noexcept
+      : begin_(data.data()), at_(data.data()), end_(data.data() + data.size()) {}
 
   [[nodiscard]] bool ok() const noexcept { return ok_; }
-  [[nodiscard]] bool at_end() const noexcept { return at_ == data_.size(); }
+  [[nodiscard]] bool at_end() const noexcept { return at_ == end_; }
   /// True when everything was read and nothing was wrong.
   [[nodiscard]] bool finished() const noexcept { return ok_ && at_end(); }
-  [[nodiscard]] std::size_t position() const noexcept { return at_; }
-  [[nodiscard]] std::size_t left() const noexcept { return data_.size() - at_; }
+  [[nodiscard]] std::size_t position() const noexcept {
+    return static_cast<std::size_t>(at_ - begin_);
+  }
+  [[nodiscard]] std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - at_); }
   /// What has not been read yet.
-  [[nodiscard]] bytes_view rest() const noexcept { return data_.substr(at_); }
+  [[nodiscard]] bytes_view rest() const noexcept { return {at_, left()}; }
 
   std::uint8_t u8() noexcept {
-    if (at_ == data_.size()) return fail(), std::uint8_t{0};
-    return static_cast<std::uint8_t>(data_[at_++]);
+    if (at_ == end_) return fail(), std::uint8_t{0};
+    return static_cast<std::uint8_t>(*at_++);
   }
 
-  std::uint64_t varint() noexcept {
-    if (at_ < data_.size())  // most are one byte long
-      if (const auto byte = static_cast<std::uint8_t>(data_[at_]); byte < 0x80) return ++at_, byte;
+  // Whoever merges spends its time in here: what is short is read in place.
+
+  [[gnu::always_inline]] std::uint64_t varint() noexcept {
+    if (at_ != end_)
+      if (const auto byte = static_cast<std::uint8_t>(*at_); byte < 0x80) return ++at_, byte;
     return long_varint();
   }
 
   /// A varint that must be at most `limit`.
-  std::uint64_t varint_up_to(std::uint64_t limit) noexcept {
+  [[gnu::always_inline]] std::uint64_t varint_up_to(std::uint64_t limit) noexcept {
     const auto value = varint();
     if (value > limit) return fail(), std::uint64_t{0};
     return value;
@@ -53,7 +58,7 @@ class byte_reader {
   std::uint64_t fixed64() noexcept {
     if (left() < 8) return fail(), std::uint64_t{0};
     unsigned char raw[8];
-    std::memcpy(raw, data_.data() + at_, sizeof raw);
+    std::memcpy(raw, at_, sizeof raw);
     at_ += sizeof raw;
     std::uint64_t value = 0;
     for (const auto byte : raw) value = value << 8 | byte;
@@ -61,27 +66,27 @@ class byte_reader {
   }
 
   /// The next `n` bytes.
-  bytes_view take(std::uint64_t n) noexcept {
+  [[gnu::always_inline]] bytes_view take(std::uint64_t n) noexcept {
     if (n > left()) return fail(), bytes_view{};
-    const bytes_view out{data_.data() + at_, static_cast<std::size_t>(n)};
-    at_ += static_cast<std::size_t>(n);
+    const bytes_view out{at_, static_cast<std::size_t>(n)};
+    at_ += n;
     return out;
   }
 
   /// A varint length, then that many bytes.
-  bytes_view block() noexcept { return take(varint()); }
+  [[gnu::always_inline]] bytes_view block() noexcept { return take(varint()); }
 
   void fail() noexcept {
     ok_ = false;
-    at_ = data_.size();
+    at_ = end_;
   }
 
  private:
-  std::uint64_t long_varint() noexcept {
+  [[gnu::noinline]] std::uint64_t long_varint() noexcept {
     std::uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
-      if (at_ == data_.size()) break;
-      const auto byte = static_cast<std::uint8_t>(data_[at_++]);
+      if (at_ == end_) break;
+      const auto byte = static_cast<std::uint8_t>(*at_++);
       if (shift == 63 && byte > 1) break;  // above 64 bits
       if (shift > 0 && byte == 0) break;   // not the shortest form
       value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
@@ -91,23 +96,26 @@ class byte_reader {
     return 0;
   }
 
-  bytes_view data_;
-  std::size_t at_ = 0;
+  const char* begin_;
+  const char* at_;
+  const char* end_;
   bool ok_ = true;
 };
 
-/// Appends to a byte string that outlives it.
-class byte_writer {
+/// Appends to bytes that outlive it: a string, or a `byte_buffer`.
+template <class Out>
+class basic_byte_writer {
  public:
-  explicit byte_writer(bytes& out) noexcept : out_(out) {}
+  explicit basic_byte_writer(Out& out) noexcept : out_(out) {}
 
   void u8(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
   void varint(std::uint64_t value) {
-    while (value >= 0x80) {
-      u8(static_cast<std::uint8_t>(value | 0x80));
-      value >>= 7;
-    }
-    u8(static_cast<std::uint8_t>(value));
+    if (value < 0x80) return u8(static_cast<std::uint8_t>(value));
+    char raw[10];
+    std::size_t n = 0;
+    for (; value >= 0x80; value >>= 7) raw[n++] = static_cast<char>(value | 0x80);
+    raw[n++] = static_cast<char>(value);
+    out_.append(raw, n);
   }
   void zigzag(std::int64_t value) {
     varint(static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63));
@@ -124,12 +132,14 @@ class byte_writer {
   }
 
  private:
-  bytes& out_;
+  Out& out_;
 };
+using byte_writer = basic_byte_writer<bytes>;
+using buffer_writer = basic_byte_writer<byte_buffer>;
 
 /// Puts a varint of `value` before the bytes of `out` from `at` on, where a byte was left for it:
 /// for blocks whose length is known only when they are written.
-inline void fill_in_length(bytes& out, std::size_t at, std::uint64_t value) {
+inline void fill_in_length(byte_buffer& out, std::size_t at, std::uint64_t value) {
   if (value < 0x80) {
     out[at] = static_cast<char>(value);
     return;

@@ -53,6 +53,15 @@ struct changeset {
   std::vector<changed_record> records;  ///< ascending by table name and key
   std::vector<record_op> ops;           ///< grouped by record, in the order in which they were made
   std::optional<crdt::shape> unknown;   ///< a kind of a newer joinery; only while it is read
+
+  /// Makes it empty, and keeps its memory.
+  void clear() noexcept {
+    seen.clear();
+    names.clear();
+    records.clear();
+    ops.clear();
+    unknown.reset();
+  }
 };
 
 /// Collects a transaction's operations and writes the changeset.
@@ -236,14 +245,15 @@ inline std::optional<causal::hlc> peek_time(bytes_view data) {
   return time;
 }
 
-/// Takes `data` apart. Errors: too_large, unsupported (a newer format), malformed.
-inline result<changeset> decode_changeset(bytes_view data) {
+/// Takes `data` apart into `c`, whose memory is used again. Errors: too_large, unsupported (a newer
+/// format), malformed.
+inline result<> decode_changeset(bytes_view data, changeset& c) {
   if (data.size() > max_changeset)
     return error{errc::too_large, "a changeset of " + std::to_string(data.size()) + " bytes", "",
                  "the limit is " + std::to_string(max_changeset)};
-  changeset c;
+  c.clear();
   // The head in its shortest form, as `peek_dot` takes it for granted.
-  if (detail::read_changeset(data, c) && peek_dot(data) == std::pair{c.origin, c.seq}) return c;
+  if (detail::read_changeset(data, c) && peek_dot(data) == std::pair{c.origin, c.seq}) return {};
   if (c.unknown)
     return error{errc::unsupported,
                  "a changeset with a field of kind " + std::to_string(c.unknown->code()), "",
@@ -257,6 +267,11 @@ inline result<changeset> decode_changeset(bytes_view data) {
   }
   return error{errc::malformed, "bytes that are no changeset", "",
                "ask the peer to send it again; if it stays, the peer is at fault"};
+}
+inline result<changeset> decode_changeset(bytes_view data) {
+  changeset c;
+  if (auto done = decode_changeset(data, c); !done) return done.error();
+  return c;
 }
 
 }  // namespace joinery::codec

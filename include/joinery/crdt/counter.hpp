@@ -43,7 +43,8 @@ inline counter_part read_part(byte_reader& in) {
   const auto at = read_dot(in);
   return {at, in.zigzag()};
 }
-inline void write_part(byte_writer& out, const counter_part& part) {
+template <class W>
+void write_part(W& out, const counter_part& part) {
   write_dot(out, part.at);
   out.zigzag(part.total);
 }
@@ -86,7 +87,7 @@ struct counter_rules {
       break;
     }
     part.total = clamp(wide{part.total} + amount.zigzag()).value;
-    byte_writer w{out.inserted};
+    buffer_writer w{out.inserted};
     write_part(w, part);
   }
   static bytes join(bytes_view a, const version&, bytes_view b, const version&) {

@@ -24,7 +24,7 @@ struct flag_rules {
   }
   static void apply(bytes_view state, bytes_view delta, const stamp& by, splice& out) {
     out.removed = state.size();
-    byte_writer w{out.inserted};
+    buffer_writer w{out.inserted};
     if (delta[0] != 0)
       write_touched_dots(w, state, by);
     else

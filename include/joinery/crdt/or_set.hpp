@@ -29,7 +29,7 @@ struct or_set_rules {
   static void apply(bytes_view state, bytes_view delta, const stamp& by, splice& out) {
     const auto element = delta.substr(1);
     const auto place = find_entry(state, element);
-    put_written_entry(place, element, out, [&](byte_writer& w) {
+    put_written_entry(place, element, out, [&](buffer_writer& w) {
       if (delta[0] != 0)
         write_touched_dots(w, place.payload, by);
       else

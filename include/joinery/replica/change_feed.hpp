@@ -80,7 +80,9 @@ class change_feed {
   /// Ends the changeset's batch.
   void finish(const change_origin& from) {
     if (gathered_.empty()) return;
+    const auto size = gathered_.size();
     queue_.push_back({next_++, {from, std::exchange(gathered_, {})}});
+    gathered_.reserve(std::min<std::size_t>(size, 64));  // the next is about as long
   }
   /// Tells every watcher to read again.
   void reset(const change_origin& from) {
@@ -98,8 +100,9 @@ class change_feed {
     while (!queue_.empty()) {
       const auto [number, batch] = std::move(queue_.front());
       queue_.pop_front();
-      const auto listeners = watchers_;  // callbacks change the list
-      for (const auto& w : listeners) {
+      // Callbacks add to the list, and nothing leaves it meanwhile.
+      for (std::size_t i = 0, n = watchers_.size(); i < n; ++i) {
+        const auto w = watchers_[i];
         if (w->ended || w->since > number) continue;
         try {
           hand(*w, batch);

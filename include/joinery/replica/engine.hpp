@@ -346,7 +346,8 @@ class engine : public detail::mending<engine<Storage>>,
     detail::intake batch{state_,
                          held_,
                          {own, latest_ms(), options_.max_held_bytes, options_.max_held_changesets},
-                         {upkeep_.members(), from}};
+                         {upkeep_.members(), from},
+                         spare_changesets_};
     for (const auto data : changesets)
       if (auto done =
               batch.take(data, [&](auto at, auto d) { return this->same_as_logged(at, d); });
@@ -366,7 +367,7 @@ class engine : public detail::mending<engine<Storage>>,
     const auto damaged =
         own ? detail::damaged_records::refused : detail::damaged_records::known_left_out;
     for (const auto& a : batch.accepted)
-      if (auto done = state_.prepare(a->parsed, cold, damaged); !done) return done.error();
+      if (auto done = state_.prepare(a->parsed, cold, damaged, a->here); !done) return done.error();
 
     if (auto admitted = gate_.admit(now_ms(), options_.full_retry_ms); !admitted)
       return admitted.error();
@@ -398,8 +399,8 @@ class engine : public detail::mending<engine<Storage>>,
     for (auto& [name, data] : batch.to_hold) held_.add(name, std::move(data));
     for (const auto& name : batch.to_drop) held_.erase(name);
     for (const auto& a : batch.accepted) {
-      held_.erase({a->parsed.origin, a->parsed.seq});
-      state_.fold(a->at, a->parsed, a->place.chain, a->place.position, this->feed());
+      if (!held_.empty()) held_.erase({a->parsed.origin, a->parsed.seq});
+      state_.fold(a->at, a->parsed, a->here, a->place.chain, a->place.position, this->feed());
       if (own) this->tell_local();
       this->feed().finish({a->parsed.origin, a->parsed.seq, a->parsed.time, own, false});
       snapshots_.logged(a->data.size());
@@ -486,6 +487,7 @@ class engine : public detail::mending<engine<Storage>>,
   detail::snapshotting snapshots_;
   detail::upkeep upkeep_;
   detail::retention retention_;
+  detail::changeset_pool spare_changesets_;
   std::vector<history::head> durable_heads_;
   std::uint64_t durable_position_ = 0;
   std::uint64_t last_sync_ms_ = 0;

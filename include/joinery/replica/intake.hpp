@@ -21,11 +21,36 @@
 namespace joinery::detail {
 
 struct accepted_changeset {
-  bytes data;
+  bytes_view data;
+  bytes own;                ///< `data`, where nobody else keeps it during the call
   codec::changeset parsed;  ///< views into `data`
+  resolved_changeset here;
   causal::dot at;
   history::log_place place;
   bool was_held = false;  ///< and stands among the held ones in the storage
+};
+
+/// Changesets whose memory is used again: taking one apart takes none, most of the time.
+class changeset_pool {
+ public:
+  using candidate = std::unique_ptr<accepted_changeset>;
+
+  candidate take() {
+    if (spare_.empty()) return std::make_unique<accepted_changeset>();
+    auto out = std::move(spare_.back());
+    spare_.pop_back();
+    return out;
+  }
+  void give_back(candidate c) {
+    constexpr std::size_t most = 128, most_operations = 64;
+    if (spare_.size() >= most || c->parsed.ops.capacity() > most_operations) return;
+    c->own = {};
+    c->was_held = false;
+    spare_.push_back(std::move(c));
+  }
+
+ private:
+  std::vector<candidate> spare_;
 };
 
 /// Whose changesets are taken in, and how much may wait.
@@ -38,20 +63,27 @@ struct intake_rules {
 
 class intake {
  public:
-  using candidate = std::unique_ptr<accepted_changeset>;
+  using candidate = changeset_pool::candidate;
 
-  intake(replica_state& state, const held_changesets& held, intake_rules rules, admission members)
+  intake(replica_state& state, const held_changesets& held, intake_rules rules, admission members,
+         changeset_pool& pool)
       : state_(state),
         held_(held),
         rules_(rules),
         members_(std::move(members)),
+        pool_(pool),
         seen_(state.seen) {}
+  intake(const intake&) = delete;
+  intake& operator=(const intake&) = delete;
+  ~intake() {
+    for (auto& a : accepted) pool_.give_back(std::move(a));
+  }
 
-  /// Takes in one changeset. `is_same(dot, bytes) -> result<>` compares one that is known with the
-  /// log.
+  /// Takes in one changeset; `data` must outlive this. `is_same(dot, bytes) -> result<>` compares
+  /// one that is known with the log.
   template <class Same>
   result<> take(bytes_view data, Same&& is_same) {
-    auto parsed = parse(data);
+    auto parsed = parse(data, false);
     if (!parsed) return parsed.error();
     auto& c = **parsed;
     const held_changesets::name name{c.parsed.origin, c.parsed.seq};
@@ -65,6 +97,8 @@ class intake {
                                      [&](const auto& a) { return a->at == at; });
       return (*twin)->data == data ? result<>{} : forked(name);
     }
+    if (*v == verdict::next && to_hold.empty() && held_.empty())
+      return accept(std::move(*parsed)), result<>{};
     if (const auto fresh = to_hold.find(name); fresh != to_hold.end() && fresh->second != data)
       return forked(name);
     const auto* waiting = held_.find(name);
@@ -92,7 +126,7 @@ class intake {
           const auto fresh = to_hold.find(next);
           const auto* data = fresh != to_hold.end() ? &fresh->second : held_.find(next);
           if (data == nullptr || to_drop.contains(next)) break;
-          auto parsed = parse(*data);
+          auto parsed = parse(*data, true);  // it may be erased before it is folded
           auto v = parsed ? judge((*parsed)->parsed) : result<verdict>{parsed.error()};
           if (!v && fresh != to_hold.end()) return v.error();
           if (!v && v.error().code != errc::fork) to_drop.insert(next);
@@ -142,12 +176,11 @@ class intake {
  private:
   enum class verdict { next, known, early };
 
-  static result<candidate> parse(bytes_view data) {
-    auto c = std::make_unique<accepted_changeset>();
-    c->data = bytes{data};
-    auto parsed = codec::decode_changeset(c->data);
-    if (!parsed) return parsed.error();
-    c->parsed = std::move(*parsed);
+  result<candidate> parse(bytes_view data, bool keep) {
+    auto c = pool_.take();
+    if (keep) c->own = data;
+    c->data = keep ? bytes_view{c->own} : data;
+    if (auto done = codec::decode_changeset(c->data, c->parsed); !done) return done.error();
     return c;
   }
 
@@ -239,6 +272,7 @@ class intake {
   const held_changesets& held_;
   intake_rules rules_;
   admission members_;
+  changeset_pool& pool_;
   causal::version seen_;
   std::unordered_map<causal::replica_index, history::origin_state> staged_;
   std::size_t held_size_ = 0;

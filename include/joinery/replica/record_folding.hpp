@@ -47,8 +47,8 @@ class record_folding {
              const causal::stamp& by, F&& may_grow) {
     if (slot_ == nullptr) return;
     if (!folds_) return catch_up(op, field, by);
-    const auto done = state::apply_op(slot_->packed.edit(), op.action, op.incarnation, field,
-                                      op.delta, by, rules_.scratch);
+    const auto done = state::apply_op(slot_->packed, op.action, op.incarnation, field, op.delta, by,
+                                      rules_.scratch);
     if (done.parts) return apply_to_part(done.parts, field, op.delta, by);
     constexpr auto most = std::size_t{1} << state::generation::operation_bits;
     if (done.size > rules_.threshold && state::has_entries(field.type) && number + 1 < most &&
@@ -98,7 +98,7 @@ class record_folding {
     auto& change = rules_.scratch;
     crdt::apply(field.type, part->packed, delta, by, change);
     if (change.removed == 0 && change.inserted.empty()) return;
-    change.onto(part->packed.edit());
+    change.onto(part->packed);
     // What the record's generation began with is not looked for in the log.
     (made.position() == position_ ? taken_out_ : touched_).push_back(part);
   }
@@ -108,7 +108,7 @@ class record_folding {
     const state::part_group group{name.table, name.key, field,
                                   state::generation::at(rules_.epoch, position_, number)};
     const auto prefix = state::parts_prefix(group);
-    state::take_apart(slot_->packed.edit(), field, group.made, [&](bytes_view begins, bytes part) {
+    state::take_apart(slot_->packed, field, group.made, [&](bytes_view begins, bytes part) {
       auto& fresh = records_.make(state::parts_of(name.table), prefix + bytes{begins}, before_);
       fresh.packed = std::move(part);
       taken_out_.push_back(&fresh);

@@ -25,6 +25,17 @@ enum class damaged_records {
   left_out,        ///< also those that are met just now
 };
 
+/// What a changeset's names and records are here.
+struct resolved_changeset {
+  std::vector<state::name_index> names;
+  std::vector<state::working_set::slot*> records;  ///< null: damaged, and to be passed over
+
+  void clear() noexcept {
+    names.clear();
+    records.clear();
+  }
+};
+
 struct replica_state {
   space_id space;
   replica_id self;
@@ -96,10 +107,10 @@ struct replica_state {
   /// Folds `c`, which stands at `position`, into version, clock and records. Cannot fail: `prepare`
   /// gave indexes to every id and name in it and loaded its records and parts. Records that already
   /// stand for `position` are left as they are. `watching` is told what becomes of the records that
-  /// it wants.
+  /// it wants. `is` comes from `prepare`, since when no record was dropped from memory.
   template <class Observer = state::no_observer>
-  void fold(causal::dot at, const codec::changeset& c, const crypto::digest& chain,
-            std::uint64_t position, Observer&& watching = {}) {
+  void fold(causal::dot at, const codec::changeset& c, const resolved_changeset& is,
+            const crypto::digest& chain, std::uint64_t position, Observer&& watching = {}) {
     const std::lock_guard lock(publication);
     local.publish(true);
     auto& origin = origins[at.replica];
@@ -111,15 +122,15 @@ struct replica_state {
     for (std::size_t i = 0; i < c.ops.size();) {
       const auto record = c.ops[i].record;
       const auto& where = c.records[record];
-      const auto table = *names.find(c.names[where.table]);
-      auto* slot = records.find(table, where.key);
+      const auto table = is.names[where.table];
+      auto* slot = is.records[record];
       record_folding folding{records, parts, slot, position};
       const bool watched = folding.folds() && watching.wants(c.names[where.table], where.key);
       auto old = watched ? slot->packed : shared_bytes{};
       for (; i < c.ops.size() && c.ops[i].record == record; ++i) {
         const auto& op = c.ops[i];
         state::field_id field;
-        if (crdt::carries_delta(op.action)) field = {*names.find(c.names[op.field]), op.type};
+        if (crdt::carries_delta(op.action)) field = {is.names[op.field], op.type};
         folding.apply(op, field, i, by, [&](state::field_id f) { return may_grow(table, f); });
       }
       folding.finish();
@@ -153,22 +164,25 @@ struct replica_state {
   /// fail. Records that were found damaged count as an error, or are left out: `fold` passes them
   /// over, and they are rebuilt from the log.
   template <state::cold_records C>
-  result<> prepare(const codec::changeset& c, C& cold, damaged_records damaged) {
+  result<> prepare(const codec::changeset& c, C& cold, damaged_records damaged,
+                   resolved_changeset& is) {
+    is.clear();
     for (const auto& s : c.seen) index_of(s.replica);
-    for (const auto name : c.names) names.add(name);
+    for (const auto name : c.names) is.names.push_back(names.add(name));
     for (const auto& r : c.records) {
-      auto slot = records.load(cold, *names.find(c.names[r.table]), r.key);
+      auto slot = records.load(cold, is.names[r.table], r.key);
       if (!slot && !passes_over(slot.error(), damaged)) return slot.error();
+      is.records.push_back(slot ? *slot : nullptr);
     }
     parts.prepared = last_position;
     for (const auto& op : c.ops) {
       if (!crdt::carries_delta(op.action) || !state::has_entries(op.type)) continue;
       const auto& r = c.records[op.record];
-      const auto table = *names.find(c.names[r.table]);
-      const auto* slot = records.find(table, r.key);
+      const auto table = is.names[r.table];
+      const auto* slot = is.records[op.record];
       if (slot == nullptr) continue;
       const auto cell = crdt::read_cell(slot->packed);
-      const state::field_id id{*names.find(c.names[op.field]), op.type};
+      const state::field_id id{is.names[op.field], op.type};
       const auto found = state::find_field(cell.value, id);
       if (!found.parts || cell.incarnation != op.incarnation) continue;
       auto part = records.load(cold, state::parts_of(table),

@@ -205,6 +205,7 @@ result<> replay_log(S& storage, C& cold, replica_state& state, snapshotting& sna
     std::vector<bytes> batch;
     bool hole = false;
     const auto from = state.last_position + 1;
+    resolved_changeset here;
     auto read = storage.read([&](auto& view) -> result<> {
       batch.clear();
       return history::scan_log(view, from, [&](std::uint64_t at, bytes_view data) {
@@ -219,8 +220,9 @@ result<> replay_log(S& storage, C& cold, replica_state& state, snapshotting& sna
       if (!parsed) return parsed.error();
       const causal::dot at{state.index_of(parsed->origin), parsed->seq};
       if (at.seq != state.seen.at(at.replica) + 1) return log_gap(state.last_position + 1);
-      if (auto done = state.prepare(*parsed, cold, damaged_records::left_out); !done) return done;
-      state.fold(at, *parsed, history::chain_next(state.origins[at.replica].chain, data),
+      if (auto done = state.prepare(*parsed, cold, damaged_records::left_out, here); !done)
+        return done;
+      state.fold(at, *parsed, here, history::chain_next(state.origins[at.replica].chain, data),
                  state.last_position + 1);
       snapshots.logged(data.size());
       state.logged_bytes += data.size();

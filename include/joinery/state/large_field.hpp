@@ -22,9 +22,9 @@ inline bool has_large_fields(bytes_view value) {
 
 /// Puts a mark in the place of a field that stands in `record`, and calls `each(beginning, bytes
 /// part)` for what stood there, in order.
-template <class F>
-void take_apart(bytes& record, field_id id, generation made, F&& each) {
-  const auto value_at = crdt::read_cell(record).header;
+template <class Record, class F>
+void take_apart(Record& record, field_id id, generation made, F&& each) {
+  const auto value_at = crdt::read_cell(bytes_view{record}).header;
   byte_reader in{bytes_view{record}.substr(value_at)};
   while (!in.at_end()) {
     const auto at = in.position();

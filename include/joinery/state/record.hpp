@@ -29,16 +29,21 @@ struct packed_field {
 
 inline constexpr std::uint32_t large_bit = 0x8000'0000;
 
-inline packed_field read_field(byte_reader& in) {
+inline generation read_generation(bytes_view mark) {
+  byte_reader in{mark};
+  generation g;
+  g.epoch = static_cast<std::uint32_t>(in.varint_up_to(0xFFFFFFFF));
+  g.made = in.varint();
+  return g;
+}
+
+[[gnu::always_inline]] inline packed_field read_field(byte_reader& in) {
   packed_field f;
   f.id.name = static_cast<name_index>(in.varint_up_to(0xFFFFFFFF));
   const auto code = static_cast<std::uint32_t>(in.varint_up_to(0xFFFFFFFF));
   f.id.type = crdt::shape::from_code(code & ~large_bit);
   f.state = in.block();
-  if ((code & large_bit) == 0) return f;
-  byte_reader made{std::exchange(f.state, {})};
-  f.parts.epoch = static_cast<std::uint32_t>(made.varint_up_to(0xFFFFFFFF));
-  f.parts.made = made.varint();
+  if ((code & large_bit) != 0) f.parts = read_generation(std::exchange(f.state, {}));
   return f;
 }
 
@@ -91,14 +96,15 @@ namespace detail {
 
 // Applies a delta to one field of the value that starts at `value_at`, moving only the bytes behind
 // it.
-inline applied apply_field(bytes& record, std::size_t value_at, field_id id, bytes_view delta,
-                           const stamp& by, crdt::detail::splice& change) {
+template <class Record>
+applied apply_field(Record& record, std::size_t value_at, field_id id, bytes_view delta,
+                    const stamp& by, crdt::detail::splice& change) {
   const auto first_write = [&](std::size_t at) -> applied {
     crdt::apply(id.type, {}, delta, by, change);
     bytes fresh;
     byte_writer w{fresh};
     write_field(w, id, change.inserted);
-    record.insert(at, fresh);
+    record.replace(at, 0, fresh);
     return {{}, change.inserted.size()};
   };
   byte_reader in{bytes_view{record}.substr(value_at)};
@@ -112,7 +118,7 @@ inline applied apply_field(bytes& record, std::size_t value_at, field_id id, byt
     const auto size = f.state.size() - change.removed + change.inserted.size();
     const auto end = value_at + in.position();
     if (size == 0) {
-      record.erase(at, end - at);
+      record.replace(at, end - at, bytes_view{});
       return {};
     }
     const auto state_at = end - f.state.size();
@@ -121,13 +127,10 @@ inline applied apply_field(bytes& record, std::size_t value_at, field_id id, byt
     if (size == end - state_at) return {{}, size};
     const auto length_size = varint_size(end - state_at);
     const auto length_at = state_at - length_size;
-    if (length_size == 1 && size < 0x80) {
-      record[length_at] = static_cast<char>(size);
-      return {{}, size};
-    }
-    bytes length;
-    byte_writer{length}.varint(size);
-    record.replace(length_at, length_size, length);
+    auto& length = change.inserted;
+    length.clear();
+    buffer_writer{length}.varint(size);
+    record.replace(length_at, length_size, length.view());
     return {{}, size};
   }
   return first_write(record.size());
@@ -137,9 +140,9 @@ inline applied apply_field(bytes& record, std::size_t value_at, field_id id, byt
 
 /// Integrates one operation of the changeset `by` into `record`, in place; but for what concerns an
 /// element of a large field, which is left to the caller. `scratch` is overwritten.
-inline applied apply_op(bytes& record, crdt::cell_action action, std::uint64_t incarnation,
-                        field_id field, bytes_view delta, const stamp& by,
-                        crdt::detail::splice& scratch) {
+template <class Record>
+applied apply_op(Record& record, crdt::cell_action action, std::uint64_t incarnation,
+                 field_id field, bytes_view delta, const stamp& by, crdt::detail::splice& scratch) {
   if (const auto value_at = crdt::detail::touch_cell(record, incarnation, action, by, scratch))
     return detail::apply_field(record, *value_at, field, delta, by, scratch);
   return {};

@@ -108,9 +108,10 @@ bool valid_cell_delta(bytes_view delta, F&& inner_ok) {
 /// The part of an operation that concerns the cell itself, done in place. Gives where the value
 /// starts when the operation is an update of this incarnation, whose delta is then to be applied
 /// there. `scratch` is overwritten.
-inline std::optional<std::size_t> touch_cell(bytes& cell, std::uint64_t incarnation,
-                                             cell_action action, const stamp& by, splice& scratch) {
-  auto c = read_cell(cell);
+template <class Cell>
+std::optional<std::size_t> touch_cell(Cell& cell, std::uint64_t incarnation, cell_action action,
+                                      const stamp& by, splice& scratch) {
+  auto c = read_cell(bytes_view{cell});
   if (incarnation < c.incarnation) return std::nullopt;
   if (incarnation > c.incarnation) {
     cell.clear();
@@ -118,7 +119,7 @@ inline std::optional<std::size_t> touch_cell(bytes& cell, std::uint64_t incarnat
   }
   auto& header = scratch.inserted;
   header.clear();
-  byte_writer w{header};
+  buffer_writer w{header};
   w.varint(incarnation);
   w.u8(c.killed || action == cell_action::erase_final ? 1 : 0);
   w.u8(0);

@@ -35,7 +35,8 @@ inline dot read_dot(byte_reader& in) {
   const auto seq = in.varint();
   return {static_cast<replica_index>(replica), seq};
 }
-inline void write_dot(byte_writer& out, dot d) {
+template <class W>
+void write_dot(W& out, dot d) {
   out.varint(d.replica);
   out.varint(d.seq);
 }
@@ -69,7 +70,7 @@ inline bool valid_dots(bytes_view packed, replica_index replicas) {
 }
 
 /// Writes what `context` has not seen of `packed`.
-inline void write_unseen_dots(byte_writer& out, bytes_view packed, const version& context) {
+inline void write_unseen_dots(buffer_writer& out, bytes_view packed, const version& context) {
   byte_reader in{packed};
   while (!in.at_end()) {
     const auto d = read_dot(in);
@@ -84,7 +85,7 @@ inline bool replaces(const stamp& by, dot earlier) {
 }
 
 /// A touch: writes `packed` with `by` in place of every dot that it saw.
-inline void write_touched_dots(byte_writer& out, bytes_view packed, const stamp& by) {
+inline void write_touched_dots(buffer_writer& out, bytes_view packed, const stamp& by) {
   bool written = false;
   byte_reader in{packed};
   while (!in.at_end()) {

@@ -20,7 +20,8 @@ inline entry read_entry(byte_reader& in) {
   const auto key = in.block();
   return {key, in.block()};
 }
-inline void write_entry(byte_writer& out, bytes_view key, bytes_view payload) {
+template <class W>
+void write_entry(W& out, bytes_view key, bytes_view payload) {
   if (payload.empty()) return;
   out.block(key);
   out.block(payload);
@@ -58,15 +59,15 @@ inline entry_place find_entry(bytes_view packed, bytes_view key) {
 inline void put_entry(const entry_place& place, bytes_view key, bytes_view payload, splice& out) {
   out.at = place.at;
   out.removed = place.size;
-  byte_writer w{out.inserted};
+  buffer_writer w{out.inserted};
   write_entry(w, key, payload);
 }
-/// As `put_entry`, with a payload that `write(byte_writer&)` writes.
+/// As `put_entry`, with a payload that `write(buffer_writer&)` writes.
 template <class F>
 void put_written_entry(const entry_place& place, bytes_view key, splice& out, F&& write) {
   out.at = place.at;
   out.removed = place.size;
-  byte_writer w{out.inserted};
+  buffer_writer w{out.inserted};
   w.block(key);
   w.u8(0);
   const auto start = out.inserted.size();

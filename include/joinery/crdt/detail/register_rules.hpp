@@ -31,7 +31,8 @@ inline register_write read_write(byte_reader& in) {
   w.value = in.block();
   return w;
 }
-inline void write_write(byte_writer& out, const register_write& w) {
+template <class W>
+void write_write(W& out, const register_write& w) {
   write_dot(out, w.at);
   out.zigzag(w.rank);
   out.fixed64(w.time);
@@ -100,7 +101,7 @@ struct register_rules {
     const auto rank = value.zigzag();
     const register_write fresh{by.at, rank, by.time, value.rest()};
     out.removed = state.size();
-    byte_writer w{out.inserted};
+    buffer_writer w{out.inserted};
     bool written = false;
     byte_reader in{state};
     while (!in.at_end()) {

@@ -7,28 +7,24 @@
 // Thread-safety: values.
 #pragma once
 
-#include <algorithm>
-
-#include "joinery/base/bytes.hpp"
+#include "joinery/base/byte_buffer.hpp"
 
 namespace joinery::crdt::detail {
 
 struct splice {
   std::size_t at = 0;
   std::size_t removed = 0;
-  bytes inserted;
+  byte_buffer inserted;
 
   /// Makes it the change that changes nothing.
   void clear() noexcept {
     at = removed = 0;
     inserted.clear();
   }
-  void onto(bytes& state) const {
-    if (removed == inserted.size())
-      std::copy(inserted.begin(), inserted.end(),
-                state.begin() + static_cast<std::ptrdiff_t>(at));  // nothing moves
-    else
-      state.replace(at, removed, inserted);
+  /// `State`: a string, or what is changed like one.
+  template <class State>
+  void onto(State& state) const {
+    state.replace(at, removed, inserted.view());
   }
 };
 
