@@ -2,7 +2,7 @@
 // on one thread; encoded changesets in, state and change events out, with every check of the real
 // path. The limit is the skeleton's, which decodes, looks up and compares the same operations and
 // checks nothing.
-// Lines: merge merge-unwatched merge-1M
+// Lines: merge merge-unwatched merge-1M merge/records: merge/replicas:
 #include "fitness_engine.hpp"
 #include "skeleton.hpp"
 
@@ -110,10 +110,9 @@ void verify(const fitness_workload& w) {
   verify_equal(forward, backward);
 }
 
-sample merge(std::uint32_t records, bool watched) {
-  const auto& w = fitness(records);
-  static std::map<std::uint32_t, bool> verified;
-  if (!std::exchange(verified[records], true)) verify(w);
+sample merge(const fitness_workload& w, bool watched) {
+  static std::map<const fitness_workload*, bool> verified;
+  if (!std::exchange(verified[&w], true)) verify(w);
   auto e = with_base(w);
   feed(e, w.changesets[0]);
   sample s;
@@ -127,11 +126,17 @@ sample merge(std::uint32_t records, bool watched) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  line("merge", {"op/s", measure::ratio_at_least, 0.33}, [] { return merge(10'000, true); });
-  line("merge-unwatched", {"op/s"}, [] { return merge(10'000, false); });
+  const auto small = [](bool watched) { return merge(fitness(10'000), watched); };
+  line("merge", {"op/s", measure::ratio_at_least, 0.33}, [=] { return small(true); });
+  line("merge-unwatched", {"op/s"}, [=] { return small(false); });
+  line("merge/records:100000", {"op/s"}, [] { return merge(fitness(100'000), true); });
   line("merge-1M", {"op/s", measure::at_least, 4e6}, [] {
     static long_merge m{1'000'000};
     return m.next();
   });
+  // As many operations in all, from more and more writers: 1024 write ten transactions each.
+  for (const std::uint32_t replicas : {2u, 16u, 128u, 1024u})
+    line("merge/replicas:" + std::to_string(replicas), {"op/s"},
+         [=] { return merge(fitness(10'000, 102'400, replicas), true); });
   return run(argc, argv);
 }

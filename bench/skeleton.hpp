@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "fitness_w.hpp"
 
@@ -83,7 +84,8 @@ class skeleton {
     return ops;
   }
 
-  [[nodiscard]] std::uint64_t xp(std::uint32_t r) { return find(fitness_key(r).data()).xp; }
+  [[nodiscard]] std::uint64_t xp(std::uint32_t r) const { return lookup(fitness_key(r))->xp; }
+  [[nodiscard]] bool contains(std::string_view key) const { return lookup(key) != nullptr; }
 
  private:
   struct cell {
@@ -127,21 +129,31 @@ class skeleton {
       __builtin_prefetch(r + offsetof(record, cells) + field * sizeof(cell));
   }
 
+  /// The record, made when there is none.
   record& find(const char* key) {
+    if (auto* known = lookup({key, 16})) return *known;
+    auto& fresh = records_.emplace_back();
+    std::memcpy(fresh.key.data(), key, fresh.key.size());
     const auto hash = hash_of(key);
+    auto i = home(hash);
+    while (slots_[i & (slots_.size() - 1)].index != 0) ++i;
+    slots_[i & (slots_.size() - 1)] = {static_cast<std::uint32_t>(hash),
+                                       static_cast<std::uint32_t>(records_.size())};
+    return fresh;
+  }
+  [[nodiscard]] const record* lookup(std::string_view key) const {
+    const auto hash = hash_of(key.data());
     const auto mark = static_cast<std::uint32_t>(hash);
     for (auto i = home(hash);; ++i) {
-      auto& s = slots_[i & (slots_.size() - 1)];
-      if (s.index == 0) {
-        auto& fresh = records_.emplace_back();
-        std::memcpy(fresh.key.data(), key, fresh.key.size());
-        s = {mark, static_cast<std::uint32_t>(records_.size())};
-        return fresh;
-      }
+      const auto& s = slots_[i & (slots_.size() - 1)];
+      if (s.index == 0) return nullptr;
       if (s.mark != mark) continue;
-      auto& r = records_[s.index - 1];
-      if (std::memcmp(r.key.data(), key, r.key.size()) == 0) return r;
+      const auto& r = records_[s.index - 1];
+      if (std::memcmp(r.key.data(), key.data(), r.key.size()) == 0) return &r;
     }
+  }
+  record* lookup(std::string_view key) {
+    return const_cast<record*>(std::as_const(*this).lookup(key));
   }
 
   unsigned bits_ = 1;
