@@ -87,10 +87,10 @@ inline bytes join(shape type, bytes_view a, const version& seen_by_a, bytes_view
   if (type.outer() != kind::map)
     return detail::with_rules(type.outer(),
                               [&](auto r) { return r.join(a, seen_by_a, b, seen_by_b); });
-  return detail::join_entries(a, b, [&](bytes_view x, bytes_view y) {
-    return detail::join_cell(x, seen_by_a, y, seen_by_b, [&](bytes_view v, bytes_view w) {
+  return detail::join_entries(a, b, [&](bytes_view x, bytes_view y, buffer_writer& out) {
+    out.raw(detail::join_cell(x, seen_by_a, y, seen_by_b, [&](bytes_view v, bytes_view w) {
       return join(type.inner(), v, seen_by_a, w, seen_by_b);
-    });
+    }));
   });
 }
 

@@ -38,8 +38,9 @@ struct or_set_rules {
   }
   static bytes join(bytes_view a, const version& seen_by_a, bytes_view b,
                     const version& seen_by_b) {
-    return join_entries(
-        a, b, [&](bytes_view x, bytes_view y) { return join_dots(x, seen_by_a, y, seen_by_b); });
+    return join_entries(a, b, [&](bytes_view x, bytes_view y, buffer_writer& out) {
+      write_joined_dots(out, x, seen_by_a, y, seen_by_b);
+    });
   }
   static bytes reindex(bytes_view state, const reindexing& map) {
     return map_entries(state, [&](bytes_view dots) { return reindex_dots(dots, map); });

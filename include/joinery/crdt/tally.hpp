@@ -40,9 +40,8 @@ struct tally_rules {
     put_written_entry(place, in.rest(), out, [&](buffer_writer& w) { w.varint(granted); });
   }
   static bytes join(bytes_view a, const version&, bytes_view b, const version&) {
-    return join_entries(a, b, [](bytes_view x, bytes_view y) {
-      if (x.empty() || y.empty()) return bytes{x.empty() ? y : x};
-      return bytes{amount(x) >= amount(y) ? x : y};
+    return join_entries(a, b, [](bytes_view x, bytes_view y, buffer_writer& out) {
+      out.raw(y.empty() || (!x.empty() && amount(x) >= amount(y)) ? x : y);
     });
   }
   static bytes reindex(bytes_view state, const reindexing&) { return bytes{state}; }

@@ -126,19 +126,44 @@ std::vector<Item> join_dotted(const std::vector<Item>& a, const version& seen_by
   return out;
 }
 
-struct bare_dot {
-  dot at;
-};
+/// As `join_dotted`, of bare dots: writes them.
+template <class W>
+void write_joined_dots(W& out, bytes_view a, const version& seen_by_a, bytes_view b,
+                       const version& seen_by_b) {
+  byte_reader in_a{a}, in_b{b};
+  const auto next = [](byte_reader& in, dot& d) {
+    if (in.at_end()) return false;
+    d = read_dot(in);
+    return in.ok();
+  };
+  dot x, y, last;
+  bool kept = false;
+  const auto keep = [&](dot d) {
+    if (kept && last.replica != d.replica) write_dot(out, last);
+    last = d;
+    kept = true;
+  };
+  bool more_x = next(in_a, x), more_y = next(in_b, y);
+  while (more_x || more_y) {
+    if (!more_y || (more_x && x < y)) {
+      if (!seen_by_b.seen(x)) keep(x);
+      more_x = next(in_a, x);
+    } else if (!more_x || y < x) {
+      if (!seen_by_a.seen(y)) keep(y);
+      more_y = next(in_b, y);
+    } else {
+      keep(x);
+      more_x = next(in_a, x);
+      more_y = next(in_b, y);
+    }
+  }
+  if (kept) write_dot(out, last);
+}
 inline bytes join_dots(bytes_view a, const version& seen_by_a, bytes_view b,
                        const version& seen_by_b) {
-  const auto bare = [](bytes_view packed) {
-    std::vector<bare_dot> out;
-    for (const auto d : read_dots(packed)) out.push_back({d});
-    return out;
-  };
   bytes out;
   byte_writer w{out};
-  for (const auto& d : join_dotted(bare(a), seen_by_a, bare(b), seen_by_b)) write_dot(w, d.at);
+  write_joined_dots(w, a, seen_by_a, b, seen_by_b);
   return out;
 }
 

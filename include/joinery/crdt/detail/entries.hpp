@@ -93,36 +93,69 @@ bool valid_entries(bytes_view packed, F&& payload_ok) {
   return in.ok();
 }
 
-/// One walk over both; `merge(a_payload, b_payload)` gets an empty view for a side that lacks the
-/// key.
+/// One walk over both. `merge(a_payload, b_payload, buffer_writer&)` writes what becomes of a key;
+/// it gets an empty view for a side that lacks it, and writes nothing where the key goes. What both
+/// sides hold alike is copied as it stands, whole stretches of it at once.
 template <class F>
 bytes join_entries(bytes_view a, bytes_view b, F&& merge) {
-  bytes out;
-  out.reserve(std::max(a.size(), b.size()));
-  byte_writer w{out};
-  byte_reader ra{a}, rb{b};
-  bool have_a = false, have_b = false;
-  entry ea, eb;
-  const auto pull = [](byte_reader& in, bool& have, entry& e) {
-    if (have || in.at_end()) return;
-    e = read_entry(in);
-    have = in.ok();
+  struct side {
+    explicit side(bytes_view packed) : all(packed), in(packed) { pull(); }
+    void pull() {
+      start = in.position();
+      there = !in.at_end();
+      if (!there) return;
+      now = read_entry(in);
+      there = in.ok();
+    }
+    [[nodiscard]] bytes_view raw() const { return all.substr(start, in.position() - start); }
+    bytes_view all;
+    byte_reader in;
+    entry now;
+    std::size_t start = 0;
+    bool there = false;
   };
-  for (;;) {
-    pull(ra, have_a, ea);
-    pull(rb, have_b, eb);
-    if (!have_a && !have_b) return out;
-    if (have_a && (!have_b || ea.key < eb.key)) {
-      write_entry(w, ea.key, merge(ea.payload, bytes_view{}));
-      have_a = false;
-    } else if (have_b && (!have_a || eb.key < ea.key)) {
-      write_entry(w, eb.key, merge(bytes_view{}, eb.payload));
-      have_b = false;
+  bytes out;
+  out.reserve(std::max(a.size(), b.size()) + std::min(a.size(), b.size()) / 8);
+  byte_writer w{out};
+  byte_buffer payload;
+  bytes_view alike;  // entries that are to be copied, and not copied yet
+  const auto keep = [&](bytes_view raw) {
+    if (alike.data() + alike.size() == raw.data()) {
+      alike = {alike.data(), alike.size() + raw.size()};
+      return;
+    }
+    out.append(alike);
+    alike = raw;
+  };
+  const auto put = [&](const side& of, bytes_view x, bytes_view y) {
+    payload.clear();
+    buffer_writer written{payload};
+    merge(x, y, written);
+    if (payload.view() == of.now.payload) return keep(of.raw());
+    out.append(alike);
+    alike = {};
+    write_entry(w, of.now.key, payload.view());
+  };
+  side x{a}, y{b};
+  while (x.there || y.there) {
+    const int order = !y.there ? -1 : !x.there ? 1 : x.now.key.compare(y.now.key);
+    if (order < 0) {
+      put(x, x.now.payload, {});
+      x.pull();
+    } else if (order > 0) {
+      put(y, {}, y.now.payload);
+      y.pull();
     } else {
-      write_entry(w, ea.key, merge(ea.payload, eb.payload));
-      have_a = have_b = false;
+      if (x.now.payload == y.now.payload)
+        keep(x.raw());
+      else
+        put(x, x.now.payload, y.now.payload);
+      x.pull();
+      y.pull();
     }
   }
+  out.append(alike);
+  return out;
 }
 
 template <class F>
