@@ -182,7 +182,7 @@ TEST_CASE("who cleans, evicts, forgets and starts anew has the same state as who
 TEST_CASE("a memory of 1 MB over more than that: the same state, and the bound holds") {
   constexpr int part = JOINERY_SANITIZED ? 8 : 1;  // of it all, where everything takes longer
   constexpr std::size_t bound = (1u << 20) / part;
-  constexpr int count = 2500 / part;
+  constexpr int count = 3000 / part;
   const auto long_key = [](int n) { return std::string(250, 'k') + std::to_string(n); };
   fleet f{50, bound};
   for (int n = 0; n < count; n += 100)

@@ -341,6 +341,7 @@ class engine : public detail::mending<engine<Storage>>,
 
   result<ingest_report> take_all(std::span<const bytes_view> changesets, bool own,
                                  std::optional<replica_id> from) {
+    snapshots_.board(state_, options_);
     auto cold = this->cold();
     if (auto done = upkeep_.refresh(state_, cold); !done) return done.error();
     detail::intake batch{state_,
@@ -372,26 +373,26 @@ class engine : public detail::mending<engine<Storage>>,
     if (auto admitted = gate_.admit(now_ms(), options_.full_retry_ms); !admitted)
       return admitted.error();
     const bool migrates_again = schema_.undoes_mark(batch.accepted, own);
-    auto stored = storage_.write([&](auto& writer) -> result<> {
-      detail::put_new_names(writer, state_);
-      if (migrates_again) writer.erase(history::area::meta, describing::migration_mark);
-      for (const auto& a : batch.accepted) {
-        history::append_changeset(writer, a->at, a->place, a->data);
-        if (a->was_held)
-          writer.erase(history::area::held,
-                       detail::held_changesets::storage_key({a->parsed.origin, a->parsed.seq}));
-      }
-      for (const auto& [name, data] : batch.to_hold)
-        history::put_sealed(writer, history::area::held, detail::held_changesets::storage_key(name),
-                            data);
-      for (const auto& name : batch.to_drop)
-        writer.erase(history::area::held, detail::held_changesets::storage_key(name));
-      if (own) this->note_commit(writer, batch.accepted.back()->at.seq);
-      if (own) this->put_local(writer);
-      return {};
-    });
+    const auto store = [&](bool snapshot) {
+      return storage_.write([&](auto& writer) -> result<> {
+        detail::put_new_names(writer, state_);
+        if (snapshot) snapshots_.ride_along(writer, state_, options_);
+        if (migrates_again) writer.erase(history::area::meta, describing::migration_mark);
+        batch.store(writer);
+        if (own) this->note_commit(writer, batch.accepted.back()->at.seq);
+        if (own) this->put_local(writer);
+        return {};
+      });
+    };
+    auto stored = store(true);
+    if (!stored && snapshots_.riding()) {
+      snapshots_.fell_off(state_, stored.error());
+      auto alone = store(false);  // a snapshot that cannot be written fails no write
+      if (alone || alone.error().code != errc::poisoned) stored = std::move(alone);
+    }
     gate_.tried(stored, batch.size(), now_ms());
     if (!stored) return stored.error();
+    snapshots_.rode_along(state_);
 
     detail::all_names_stored(state_);
     if (own) this->committed(batch.accepted.back()->at.seq);

@@ -157,6 +157,20 @@ class intake {
   std::size_t known = 0;
   std::size_t left_out = 0;  ///< too early, and another waits under the dot
 
+  /// Writes down what became of the batch.
+  template <history::storage_writer W>
+  void store(W& to) const {
+    using history::area;
+    for (const auto& a : accepted) {
+      history::append_changeset(to, a->at, a->place, a->data);
+      if (a->was_held)
+        to.erase(area::held, held_changesets::storage_key({a->parsed.origin, a->parsed.seq}));
+    }
+    for (const auto& [name, data] : to_hold)
+      history::put_sealed(to, area::held, held_changesets::storage_key(name), data);
+    for (const auto& name : to_drop) to.erase(area::held, held_changesets::storage_key(name));
+  }
+
   /// How many bytes of changesets are to be stored.
   [[nodiscard]] std::size_t size() const noexcept {
     std::size_t sum = 0;

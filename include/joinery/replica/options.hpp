@@ -63,7 +63,7 @@ struct replica_options {
   /// stand beside the record, each for itself. Fields that an index lists stay whole.
   std::size_t large_field_bytes = 16u << 10;
   /// A snapshot step runs when this many records or log bytes are newer than the last snapshot.
-  std::size_t snapshot_records = 4096;
+  std::size_t snapshot_records = 16'384;
   std::size_t snapshot_log_bytes = 4u << 20;
   /// What one transaction of a snapshot writes at most, in records, and about, in bytes.
   std::size_t snapshot_step_records = 512;

@@ -39,18 +39,37 @@ class snapshotting {
            state.records.memory() > limits.cache_bytes;
   }
 
-  /// Steps that are due: one a write keeps up with small writes; after large ones as many follow as
-  /// it takes, or memory and the tail of the log would grow without end. Then drops what is clean
-  /// and too much. A failed step is remembered, and tried again at the next call.
+  /// A step that is due is written in the transaction of somebody else's write, which is synced
+  /// once for both: `board` before that write has changed anything in memory, `ride_along` in the
+  /// transaction, then `rode_along` once it is committed, or `fell_off` when it failed.
+  void board(replica_state& state, const replica_options& limits) {
+    riding_ = false;
+    if (!active_ && due(state, limits) && !behind(state, limits)) begin(state);
+  }
+  template <history::storage_writer W>
+  void ride_along(W& writer, replica_state& state, const replica_options& limits) {
+    riding_ = active_ && !behind(state, limits);
+    if (riding_) write_step(writer, state, limits);
+  }
+  [[nodiscard]] bool riding() const noexcept { return riding_; }
+  void rode_along(replica_state& state) {
+    if (std::exchange(riding_, false)) static_cast<void>(finish_step(state));
+  }
+  void fell_off(replica_state& state, const error& why) {
+    if (std::exchange(riding_, false)) fail_step(state, why);
+  }
+
+  /// As many steps of their own as it takes, or memory and the tail of the log would grow without
+  /// end; where less is waiting, the next write takes one along. Then drops what is clean and too
+  /// much. A failed step is remembered, and tried again at the next call.
   template <history::storage S>
   void keep_up(S& storage, replica_state& state, const replica_options& limits) {
     state.refresh_indexes();
     state.records.shrink(limits.cache_bytes);
-    if (!due(state, limits) && !behind(state, limits)) return;
-    for (;;) {
+    while (behind(state, limits)) {
       const auto done = step(storage, state, limits);
       state.records.shrink(limits.cache_bytes);
-      if (!done || *done || !behind(state, limits)) return;
+      if (!done || *done) return;
     }
   }
 
@@ -62,48 +81,13 @@ class snapshotting {
       if (position_ == state.last_position && state.records.dirty_count() == 0) return true;
       begin(state);
     }
-    std::size_t count = 0;
     auto stored = storage.write([&](auto& writer) -> result<> {
-      std::size_t size = 0;
-      count = 0;
-      state.records.for_each_to_write([&](const auto& slot) {
-        const bool full =
-            count >= limits.snapshot_step_records || size >= limits.snapshot_step_bytes;
-        if (full && count > 0) return false;
-        const auto& [table, key] = slot.name();
-        state.indexes.store(writer, state.vocabulary(), table, key, slot.packed);
-        if (state::is_parts(table))
-          history::put_part(writer, table, key, slot.position, slot.packed);
-        else
-          history::put_record(writer, table, key, slot.position, slot.packed);
-        if (state.joining) writer.erase(history::area::staged, staged_key(table, key));
-        size += slot.packed.size();
-        ++count;
-        return true;
-      });
-      if (count == state.records.to_write())
-        history::put_sealed(writer, history::area::meta, "snapshot", history::write_mark(next_));
+      write_step(writer, state, limits);
       return {};
     });
-    const std::lock_guard lock(state.publication);
-    if (!stored) {
-      last_error_ = stored.error();
-      state.records.give_up_writing();
-      log_bytes_ += cycle_bytes_;  // still due
-      active_ = false;
-      return stored.error();
-    }
-    last_error_.reset();
-    state.records.for_each_to_write([&, left = count](const auto& slot) mutable {
-      if (left-- == 0) return false;
-      state.indexes.settled(state.names, slot.name().table, slot.name().key);
-      return true;
-    });
-    state.records.written(count);
-    if (state.records.to_write() > 0) return false;
-    position_ = next_.position;
-    active_ = false;
-    return position_ == state.last_position;
+    if (stored) return finish_step(state);
+    fail_step(state, stored.error());
+    return stored.error();
   }
 
  private:
@@ -115,7 +99,55 @@ class snapshotting {
     active_ = true;
   }
 
+  template <history::storage_writer W>
+  void write_step(W& writer, replica_state& state, const replica_options& limits) {
+    std::size_t size = 0;
+    count_ = 0;
+    state.records.for_each_to_write([&](const auto& slot) {
+      const bool full =
+          count_ >= limits.snapshot_step_records || size >= limits.snapshot_step_bytes;
+      if (full && count_ > 0) return false;
+      const auto& [table, key] = slot.name();
+      state.indexes.store(writer, state.vocabulary(), table, key, slot.packed);
+      if (state::is_parts(table))
+        history::put_part(writer, table, key, slot.position, slot.packed);
+      else
+        history::put_record(writer, table, key, slot.position, slot.packed);
+      if (state.joining) writer.erase(history::area::staged, staged_key(table, key));
+      size += slot.packed.size();
+      ++count_;
+      return true;
+    });
+    if (count_ == state.records.to_write())
+      history::put_sealed(writer, history::area::meta, "snapshot", history::write_mark(next_));
+  }
+
+  // True when the snapshot is complete.
+  bool finish_step(replica_state& state) {
+    const std::lock_guard lock(state.publication);
+    last_error_.reset();
+    state.records.for_each_to_write([&, left = count_](const auto& slot) mutable {
+      if (left-- == 0) return false;
+      state.indexes.settled(state.names, slot.name().table, slot.name().key);
+      return true;
+    });
+    state.records.written(count_);
+    if (state.records.to_write() > 0) return false;
+    position_ = next_.position;
+    active_ = false;
+    return position_ == state.last_position;
+  }
+  void fail_step(replica_state& state, const error& why) {
+    const std::lock_guard lock(state.publication);
+    last_error_ = why;
+    state.records.give_up_writing();
+    log_bytes_ += cycle_bytes_;  // still due
+    active_ = false;
+  }
+
   bool active_ = false;
+  bool riding_ = false;    // a step is part of a write that is not committed yet
+  std::size_t count_ = 0;  // records of the last step
   history::snapshot_mark next_;
   std::size_t log_bytes_ = 0;    // since the last cycle began
   std::size_t cycle_bytes_ = 0;  // before it
