@@ -43,12 +43,16 @@ inline std::string read_file(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// Every file under `root`/`folder` whose name ends with one of `endings`, in order of path.
+/// Every file under `root`/`folder` whose name ends with one of `endings`, in order of path; but
+/// what npm installed there, nobody wrote here.
 inline source_tree read_tree(const std::filesystem::path& root, const std::string& folder,
                              const std::vector<std::string>& endings) {
   source_tree tree;
   if (!std::filesystem::exists(root / folder)) return tree;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder)) {
+  using walk = std::filesystem::recursive_directory_iterator;
+  for (walk at(root / folder); at != walk{}; ++at) {
+    const auto& entry = *at;
+    if (entry.path().filename() == "node_modules") at.disable_recursion_pending();
     const auto path = std::filesystem::relative(entry.path(), root).generic_string();
     const bool wanted = std::any_of(endings.begin(), endings.end(),
                                     [&](const auto& ending) { return path.ends_with(ending); });

@@ -14,7 +14,7 @@ source_tree headers() { return read_tree(root, "include", {".hpp"}); }
 
 /// All text that people write here: code, scripts, build files, and on request documents.
 source_tree written(bool documents) {
-  std::vector<std::string> endings{".hpp", ".cpp", ".cmake", "CMakeLists.txt", ".sh"};
+  std::vector<std::string> endings{".hpp", ".cpp", ".cmake", "CMakeLists.txt", ".sh", ".mjs"};
   if (documents) endings.push_back(".md");
   source_tree tree;
   for (const auto* folder : {"include", "tests", "bench", "examples", "fuzz", "docs"}) {
