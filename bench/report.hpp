@@ -90,6 +90,7 @@ struct registered {
   std::string name;
   measure what;
   std::function<sample()> once;
+  int repetitions;  ///< 0: as many as the command line says
 };
 inline std::vector<registered>& lines() {
   static std::vector<registered> all;
@@ -100,33 +101,32 @@ inline std::vector<registered>& lines() {
 
 /// Registers a line. `once` is called for each repetition; it makes what it needs, measures, and
 /// checks what came out, of which only the measured seconds are reported as time.
-inline void line(const std::string& name, measure what, std::function<sample()> once) {
-  detail::lines().push_back({name, std::move(what), std::move(once)});
+inline void line(const std::string& name, measure what, std::function<sample()> once,
+                 int repetitions = 0) {
+  detail::lines().push_back({name, std::move(what), std::move(once), repetitions});
 }
 
 namespace detail {
 
+inline void measure_once(const registered& l, benchmark::State& s) {
+  for (auto _ : s) {
+    const auto got = l.once();
+    s.SetIterationTime(got.seconds);
+    s.counters["joinery"] = got.joinery;
+    if (got.limit != 0) {
+      s.counters["limit"] = got.limit;
+      s.counters["ratio"] = got.joinery / got.limit;
+    }
+    if (l.what.by != measure::nothing) s.counters["target"] = l.what.target;
+    for (const auto& [counter, value] : got.more) s.counters[counter] = value;
+  }
+  s.SetLabel(l.what.label());
+}
 inline void enter(const registered& l) {
-  benchmark::RegisterBenchmark(l.name.c_str(),
-                               [&l](benchmark::State& s) {
-                                 for (auto _ : s) {
-                                   const auto got = l.once();
-                                   s.SetIterationTime(got.seconds);
-                                   s.counters["joinery"] = got.joinery;
-                                   if (got.limit != 0) {
-                                     s.counters["limit"] = got.limit;
-                                     s.counters["ratio"] = got.joinery / got.limit;
-                                   }
-                                   if (l.what.by != measure::nothing)
-                                     s.counters["target"] = l.what.target;
-                                   for (const auto& [counter, value] : got.more)
-                                     s.counters[counter] = value;
-                                 }
-                                 s.SetLabel(l.what.label());
-                               })
-      ->Iterations(1)
-      ->UseManualTime()
-      ->Unit(benchmark::kMillisecond);
+  auto* entered =
+      benchmark::RegisterBenchmark(l.name.c_str(), [&l](auto& state) { measure_once(l, state); });
+  entered->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
+  if (l.repetitions > 0) entered->Repetitions(l.repetitions);
 }
 
 /// A figure with three digits that count, and its unit.
