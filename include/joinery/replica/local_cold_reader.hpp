@@ -25,7 +25,7 @@ class local_cold_reader {
       if (!value) return {};
       auto record = history::open_record(full, *value, history::area::local);
       if (!record) return met(table, key), record.error();
-      out = state::stored_record{bytes{record->packed}, record->position};
+      out = state::stored_record{shared_bytes{record->packed}, record->position};
       return {};
     });
     if (!done) return done.error();
@@ -51,7 +51,7 @@ class local_cold_reader {
         if (!record) return met(table, inner), outcome = record.error(), true;
         size += record->packed.size();
         out.records.emplace_back(bytes{inner},
-                                 state::stored_record{bytes{record->packed}, record->position});
+                                 state::stored_record{shared_bytes{record->packed}, record->position});
         return true;
       });
       return outcome;

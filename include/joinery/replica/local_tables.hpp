@@ -89,7 +89,7 @@ class local_tables {
       const auto table = names.add(where.first);
       auto stored = cold.load(table, where.second);
       if (!stored) return stored.error();
-      bytes packed = *stored ? std::move((*stored)->packed) : bytes{};
+      bytes packed{*stored ? (*stored)->packed.view() : bytes_view{}};
       change c{table, where.second, bytes{packed}, {}};
       for (const auto& op : ops) {
         state::field_id field;

@@ -96,7 +96,7 @@ result<std::optional<state::stored_record>> read_record(V& view, const pending_j
   if (const auto value = view.get(history::area::records, full)) {
     auto record = history::open_record(full, *value);
     if (!record) return record.error();
-    found = state::stored_record{bytes{record->packed}, record->position};
+    found = state::stored_record{shared_bytes{record->packed}, record->position};
   }
   if (join == nullptr) return found;
   const auto other = staged_key(table, key);
@@ -120,6 +120,7 @@ result<state::stored_batch> read_batch(V& view, history::area where, const bytes
   state::stored_batch out;
   result<> outcome;
   std::size_t size = 0;
+  out.records.reserve(limits.records);
   view.scan(where, from, [&](bytes_view full, bytes_view value) {
     if (!full.starts_with(prefix)) return false;
     out.more =
@@ -154,7 +155,7 @@ result<state::stored_batch> read_records(V& view, const pending_join* join, stat
       [](bytes_view full, bytes_view value) -> result<stored> {
         auto record = history::open_record(full, value);
         if (!record) return record.error();
-        return stored{bytes{record->packed}, record->position};
+        return stored{shared_bytes{record->packed}, record->position};
       },
       skip, damaged);
   if (!own || join == nullptr) return own;
@@ -163,7 +164,7 @@ result<state::stored_batch> read_records(V& view, const pending_join* join, stat
       [](bytes_view full, bytes_view value) -> result<stored> {
         auto staged = open_staged(full, value);
         if (!staged) return staged.error();
-        return stored{bytes{staged->packed}, 0};
+        return stored{shared_bytes{staged->packed}, 0};
       },
       skip, damaged);
   if (!other) return other;

@@ -19,7 +19,7 @@ namespace joinery::state {
 
 /// A record as it is stored: its bytes, and the log position that they stand for.
 struct stored_record {
-  bytes packed;
+  shared_bytes packed;
   std::uint64_t position = 0;
 };
 
@@ -76,7 +76,7 @@ bool visit_merged(stored_batch& stored, const newer_batch& newer, const std::opt
       if (!n->second.empty() && !each(bytes_view{n->first}, n->second)) return false;
       ++n;
     } else {
-      if (!each(bytes_view{s->first}, shared_bytes{std::move(s->second.packed)})) return false;
+      if (!each(bytes_view{s->first}, std::as_const(s->second.packed))) return false;
       ++s;
     }
   }
