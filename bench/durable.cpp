@@ -15,14 +15,14 @@ namespace {
 using namespace bench;
 
 /// A closed store with the base, made once, and copied for each use.
-std::string fresh_store(const fitness_workload& w) {
+std::string fresh_store(const fitness_workload& w, const std::string& name) {
   static std::map<std::uint32_t, std::string> made;
   auto& of_base = made[w.records];
   if (of_base.empty()) {
     of_base = data_folder("base-" + std::to_string(w.records));
     store_base(of_base, w);
   }
-  const auto folder = data_folder("store");
+  const auto folder = data_folder(name);
   std::filesystem::copy(of_base, folder, std::filesystem::copy_options::recursive);
   return folder;
 }
@@ -42,24 +42,35 @@ std::uint64_t operations(const fitness_workload& w) {
   return std::uint64_t{w.total} - w.total / w.replica_count;
 }
 
-/// LMDB's seconds for the same bytes.
-double append_raw(const fitness_workload& w) {
-  raw_lmdb db{data_folder("raw")};
-  std::vector<bytes> values;
-  for (const auto& frame : frames_of(w)) {
-    auto& value = values.emplace_back();
-    for (const auto& c : frame) value += c;
+/// The same bytes, for LMDB: one value for each batch.
+class raw_log {
+ public:
+  explicit raw_log(const fitness_workload& w) : db_(data_folder("raw")) {
+    for (const auto& frame : frames_of(w)) {
+      auto& value = values_.emplace_back();
+      for (const auto& c : frame) value += c;
+    }
   }
-  std::uint64_t number = 0;
-  const auto took = seconds([&] {
-    for (const auto& v : values) db.write([&](auto& tx) { tx.append(++number, v); });
-  });
-  std::size_t entries = 0;
-  db.read(
-      [&](auto& tx) { tx.scan([&](auto, auto v) { entries += v == values[entries] ? 1 : 0; }); });
-  check(entries == values.size(), "LMDB has every batch");
-  return took;
-}
+  /// Appends the next one, with sync.
+  void append_next() {
+    seconds += bench::seconds(
+        [&] { db_.write([&](auto& tx) { tx.append(appended_ + 1, values_[appended_]); }); });
+    ++appended_;
+  }
+  void verify() const {
+    std::size_t same = 0;
+    db_.read([&](auto& tx) {
+      tx.scan([&](auto, auto value) { same += value == values_[same] ? 1 : 0; });
+    });
+    check(same == values_.size(), "LMDB has every batch");
+  }
+  double seconds = 0;
+
+ private:
+  raw_lmdb db_;
+  std::vector<bytes> values_;
+  std::size_t appended_ = 0;
+};
 
 /// What one run of merging gives.
 struct merged {
@@ -67,51 +78,73 @@ struct merged {
   std::vector<double> calls;  ///< the seconds of each batch
 };
 
-/// All batches, into a store with the base. What is there after the store was opened again is the
-/// right state.
-template <class F>
-merged merge_durably(const fitness_workload& w, joinery::replica_options options, F&& meanwhile) {
-  const auto folder = fresh_store(w);
-  merged m;
-  {
-    auto e = open_on_disk(folder, options);
-    e.for_each(fitness_table, {}, [](auto, auto) { return true; }).value();  // all are in memory
-    feed(e, w.changesets[0]);
-    meanwhile(e, [&] {
-      m.seconds = seconds([&] {
-        for (const auto& frame : frames_of(w))
-          m.calls.push_back(seconds([&] { feed(e, frame, frame.size()); }));
-      });
-    });
-  }
+/// An engine that has the base in memory, and what replica 0 wrote.
+lmdb_engine open_store(const fitness_workload& w, const std::string& folder,
+                       const joinery::replica_options& options) {
+  auto e = open_on_disk(folder, options);
+  for (const auto& key : w.keys) e.record(fitness_table, key).value();
+  feed(e, w.changesets[0]);
+  return e;
+}
+/// What is there after a store was opened again is the right state.
+void verify_store(const fitness_workload& w, const std::string& folder) {
   auto again = open_on_disk(folder, without_snapshots());
   verify_fitness(again, w);
-  return m;
 }
-merged merge_durably(const fitness_workload& w, const joinery::replica_options& options) {
-  return merge_durably(w, options, [](auto&, auto&& go) { go(); });
+
+/// All batches, into a store with the base. `between()` is called after each: what it takes is not
+/// counted. A device is faster at one moment than at another, so that what is to be compared takes
+/// turns.
+template <class F>
+merged merge_durably(const fitness_workload& w, const joinery::replica_options& options,
+                     F&& between) {
+  const auto folder = fresh_store(w, "store");
+  merged m;
+  {
+    auto e = open_store(w, folder, options);
+    for (const auto& frame : frames_of(w)) {
+      m.calls.push_back(seconds([&] { feed(e, frame, frame.size()); }));
+      m.seconds += m.calls.back();
+      between(e);
+    }
+  }
+  verify_store(w, folder);
+  return m;
 }
 
 sample durable(std::uint32_t records) {
   const auto& w = fitness(records);
-  const auto m = merge_durably(w, without_snapshots());
+  raw_log raw{w};
+  const auto m = merge_durably(w, without_snapshots(), [&](auto&) { raw.append_next(); });
+  raw.verify();
   const auto ops = static_cast<double>(operations(w));
-  return {m.seconds, ops / m.seconds, ops / append_raw(w)};
+  return {m.seconds, ops / m.seconds, ops / raw.seconds};
 }
 
 /// Throughput with snapshots, against throughput without.
 sample snapshot(std::uint32_t records) {
   const auto& w = fitness(records);
   const auto ops = static_cast<double>(operations(w));
-  const auto without = merge_durably(w, without_snapshots());
-  const auto with = merge_durably(w, with_snapshots());
-  return {with.seconds, ops / with.seconds, ops / without.seconds};
+  const auto folder = fresh_store(w, "without");
+  const auto frames = frames_of(w);
+  double without = 0;
+  merged with;
+  {
+    auto other = open_store(w, folder, without_snapshots());
+    auto next = frames.begin();
+    with = merge_durably(w, with_snapshots(), [&](auto&) {
+      without += seconds([&] { feed(other, *next, next->size()); });
+      ++next;
+    });
+  }
+  verify_store(w, folder);
+  return {with.seconds, ops / with.seconds, ops / without};
 }
 
 /// The longest batch with snapshots, without what the same batch takes anyway.
 sample pause_of_writer() {
   const auto& w = fitness(10'000);
-  const auto m = merge_durably(w, with_snapshots());
+  const auto m = merge_durably(w, with_snapshots(), [](auto&) {});
   auto calls = m.calls;
   std::sort(calls.begin(), calls.end());
   sample s{m.seconds, (calls.back() - calls[calls.size() / 2]) * 1e3};
@@ -122,27 +155,33 @@ sample pause_of_writer() {
 /// The longest that another thread waits for a reader and a record from it.
 sample pause_of_reader() {
   const auto& w = fitness(10'000);
+  const auto folder = fresh_store(w, "store");
   double longest = 0;
   std::size_t reads = 0;
-  const auto m = merge_durably(w, with_snapshots(), [&](auto& e, auto&& go) {
+  sample s;
+  {
+    auto e = open_store(w, folder, with_snapshots());
     std::atomic<bool> over = false;
     std::thread reading([&] {
       for (std::uint32_t r = 0; !over; r = (r + 7919) % w.records) {
         const auto took = seconds([&] {
           const auto image = e.read_now().value();
-          check(!image->record(fitness_table, fitness_key(r)).value().empty(), "a record is read");
+          check(!image->record(fitness_table, w.keys[r]).value().empty(), "a record is read");
         });
         longest = std::max(longest, took);
         ++reads;
         std::this_thread::sleep_for(std::chrono::microseconds(200));
       }
     });
-    go();
+    s.seconds = seconds([&] {
+      for (const auto& frame : frames_of(w)) feed(e, frame, frame.size());
+    });
     over = true;
     reading.join();
-  });
+  }
+  verify_store(w, folder);
   check(reads > 10, "the reader came to read");
-  sample s{m.seconds, longest * 1e3};
+  s.joinery = longest * 1e3;
   s.more["reads"] = static_cast<double>(reads);
   return s;
 }
@@ -151,7 +190,7 @@ sample pause_of_reader() {
 sample threads() {
   constexpr std::uint32_t count = 4, each = 2'500;
   const auto& w = fitness(10'000, count * each, 1);
-  const auto folder = fresh_store(w);
+  const auto folder = fresh_store(w, "store");
   sample s;
   {
     auto e = open_on_disk(folder, without_snapshots());
@@ -191,7 +230,7 @@ sample threads() {
 /// of the same size under the same keys, in transactions of as many as the snapshot's.
 sample rewriting(std::uint32_t records) {
   const auto& w = fitness(records);
-  const auto folder = fresh_store(w);
+  const auto folder = fresh_store(w, "store");
   auto options = without_snapshots();
   auto e = open_on_disk(folder, options);
   for (const auto& of_replica : w.changesets) feed(e, of_replica);
@@ -230,7 +269,7 @@ sample rewriting(std::uint32_t records) {
 /// Bytes of the file that the log takes, for each operation.
 sample disk_hot() {
   const auto& w = fitness(10'000);
-  const auto folder = fresh_store(w);
+  const auto folder = fresh_store(w, "store");
   auto e = open_on_disk(folder, without_snapshots());
   const auto before = e.storage().status().value().used_bytes;
   sample s;

@@ -1,4 +1,4 @@
-// Engines over LMDB for the benchmarks: with the base stored, and snapshots on or off.
+// Engines over LMDB for the benchmarks, and stores that have the base.
 #pragma once
 
 #include "fitness_engine.hpp"
@@ -8,22 +8,6 @@
 namespace bench {
 
 using lmdb_engine = joinery::engine<joinery::store::lmdb>;
-
-/// Options for an engine whose records stay in memory, and which writes no snapshot by itself.
-inline joinery::replica_options without_snapshots() {
-  auto options = in_memory_options();
-  options.snapshot_records = std::size_t{1} << 40;
-  options.snapshot_log_bytes = std::size_t{1} << 40;
-  options.retain_log_bytes = std::uint64_t{1} << 50;
-  return options;
-}
-inline joinery::replica_options with_snapshots() {
-  const joinery::replica_options defaults;
-  auto options = without_snapshots();
-  options.snapshot_records = defaults.snapshot_records;
-  options.snapshot_log_bytes = defaults.snapshot_log_bytes;
-  return options;
-}
 
 inline lmdb_engine open_on_disk(
     const std::string& folder, joinery::replica_options options,

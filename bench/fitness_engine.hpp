@@ -130,15 +130,26 @@ inline const fitness_workload& fitness(std::uint32_t records, std::uint32_t tota
 
 // --- Engines ---
 
-/// Options for an engine that works in memory alone: everything fits.
-inline joinery::replica_options in_memory_options() {
+/// Options for an engine whose records all stay in memory, and which keeps its log and writes no
+/// snapshot by itself: what those cost has lines of its own.
+inline joinery::replica_options without_snapshots() {
   joinery::replica_options options;
   options.space = joinery::space_named("fitness-W");
   options.cache_bytes = std::size_t{1} << 36;
+  options.snapshot_records = std::size_t{1} << 40;
+  options.snapshot_log_bytes = std::size_t{1} << 40;
+  options.retain_log_bytes = std::uint64_t{1} << 50;
   return options;
 }
-inline memory_engine open_in_memory() {
-  return memory_engine::open(joinery::history::memory_storage{}, in_memory_options()).value();
+inline joinery::replica_options with_snapshots() {
+  const joinery::replica_options defaults;
+  auto options = without_snapshots();
+  options.snapshot_records = defaults.snapshot_records;
+  options.snapshot_log_bytes = defaults.snapshot_log_bytes;
+  return options;
+}
+inline memory_engine open_in_memory(joinery::replica_options options = without_snapshots()) {
+  return memory_engine::open(joinery::history::memory_storage{}, std::move(options)).value();
 }
 
 /// Feeds changesets in frames of so many; each frame is one batch of the engine's.
@@ -151,8 +162,9 @@ void feed(Engine& e, std::span<const bytes> changes, std::size_t frame = changes
     check(e.ingest(batch).value().integrated == batch.size(), "every changeset was taken in");
   }
 }
-inline memory_engine with_base(const fitness_workload& w) {
-  auto e = open_in_memory();
+inline memory_engine with_base(const fitness_workload& w,
+                               joinery::replica_options options = without_snapshots()) {
+  auto e = open_in_memory(std::move(options));
   feed(e, w.base_changesets, 1);
   return e;
 }

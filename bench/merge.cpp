@@ -2,7 +2,7 @@
 // on one thread; encoded changesets in, state and change events out, with every check of the real
 // path. The limit is the skeleton's, which decodes, looks up and compares the same operations and
 // checks nothing.
-// Lines: merge merge-unwatched merge-1M merge/records: merge/replicas:
+// Lines: merge merge-unwatched merge-snapshots merge-1M merge/records: merge/replicas:
 #include "fitness_engine.hpp"
 #include "skeleton.hpp"
 
@@ -110,10 +110,11 @@ void verify(const fitness_workload& w) {
   verify_equal(forward, backward);
 }
 
-sample merge(const fitness_workload& w, bool watched) {
+sample merge(const fitness_workload& w, bool watched,
+             const joinery::replica_options& options = without_snapshots()) {
   static std::map<const fitness_workload*, bool> verified;
   if (!std::exchange(verified[&w], true)) verify(w);
-  auto e = with_base(w);
+  auto e = with_base(w, options);
   feed(e, w.changesets[0]);
   sample s;
   s.joinery = merge_once(e, w, watched);
@@ -129,6 +130,7 @@ int main(int argc, char** argv) {
   const auto small = [](bool watched) { return merge(fitness(10'000), watched); };
   line("merge", {"op/s", measure::ratio_at_least, 0.33}, [=] { return small(true); });
   line("merge-unwatched", {"op/s"}, [=] { return small(false); });
+  line("merge-snapshots", {"op/s"}, [] { return merge(fitness(10'000), true, with_snapshots()); });
   line("merge/records:100000", {"op/s"}, [] { return merge(fitness(100'000), true); });
   line("merge-1M", {"op/s", measure::at_least, 4e6}, [] {
     static long_merge m{1'000'000};

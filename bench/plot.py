@@ -7,7 +7,8 @@ drawn is the cost of one operation, element or record, on logarithmic axes, with
 best (least squares of the logarithms): its slope is the exponent by which that cost grows. 0 is
 linear work in all; n log n work is about 0.1 at these sizes.
 
-usage: plot.py FILE FOLDER: writes FOLDER/growth-*.svg, and prints the exponents as a table.
+usage: plot.py FILE FOLDER [DOCUMENT]: writes FOLDER/growth-*.svg, and prints the exponents, or
+puts them and the plots into a document, between `<!-- growth -->` and `<!-- /growth -->`.
 """
 
 import math
@@ -16,8 +17,8 @@ import sys
 
 import table
 
-WIDTH, HEIGHT = 560, 360
-LEFT, RIGHT, TOP, BOTTOM = 76, 170, 36, 48
+WIDTH, HEIGHT = 600, 360
+LEFT, RIGHT, TOP, BOTTOM = 76, 210, 36, 48
 COLOURS = ("#0b6e99", "#b3541e", "#3b7d3b", "#7a4fa3", "#a3274f", "#6b6b1f", "#444444", "#0f8b8d")
 # Lines that are the same as one of a series, under the name by which they have a target.
 NAMED = {
@@ -151,12 +152,12 @@ def draw(title, parameter, curves):
 
 
 def main():
-    if len(sys.argv) != 3:
-        sys.exit("usage: plot.py FILE FOLDER")
+    if len(sys.argv) not in (3, 4):
+        sys.exit(__doc__)
     folder = pathlib.Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
-    print("| series | of | exponent of one unit's cost | measured at |")
-    print("|---|---|---|---|")
+    text = ["| series | of | exponent of one unit's cost | measured at |", "|---|---|---|---|"]
+    plots = []
     for parameter, of_parameter in series(table.read(sys.argv[1])).items():
         by_unit = {}
         for name, points in of_parameter.items():
@@ -165,12 +166,17 @@ def main():
             slope, height = fit(costs)
             by_unit.setdefault(unit, []).append((name, unit, costs, slope, height))
             at = ", ".join(short(n) for n, _ in costs)
-            print(f"| {name} | {parameter} | {slope:+.2f} | {at} |")
+            text.append(f"| `{name}` | {parameter} | {slope:+.2f} | {at} |")
         for unit, curves in by_unit.items():
             slug = unit.replace("µs/", "").replace("/", "-per-").lower()
             title = f"{unit} as the number of {parameter} grows: fitted exponents"
-            path = folder / f"growth-{parameter}-{slug}.svg"
-            path.write_text(draw(title, parameter, curves), encoding="utf-8")
+            plots.append(f"growth-{parameter}-{slug}.svg")
+            (folder / plots[-1]).write_text(draw(title, parameter, curves), encoding="utf-8")
+    text += [""] + [f"![{plot[:-4]}]({plot})" for plot in plots]
+    if len(sys.argv) == 4:
+        table.put_into(sys.argv[3], "growth", "\n".join(text))
+    else:
+        print("\n".join(text))
 
 
 if __name__ == "__main__":

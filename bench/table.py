@@ -4,6 +4,9 @@
 Each line of the benchmarks is a row: what joinery does, the limit that the machine was found to
 have in the same run, their ratio, the target, and whether it is reached. All are medians; of the
 ratio, too: it is the median of the ratios of pairs that were measured side by side.
+
+usage: table.py FILE [DOCUMENT]: prints the table, or puts it into a document between the lines
+`<!-- figures -->` and `<!-- /figures -->`.
 """
 
 import json
@@ -72,21 +75,62 @@ def target(line):
 def rows(lines):
     yield "| | joinery | limit | ratio | target | reached |"
     yield "|---|---|---|---|---|---|"
-    words = {None: "–", True: "yes", False: "no"}
+    words = {None: "–", True: "yes", False: "**no**"}
     for line in lines:
         yield (
-            f"| {line.name} | {figure(line.joinery, line.unit)} | {figure(line.limit, line.unit)} "
-            f"| {figure(line.ratio)} | {target(line)} | {words[line.reached]} |"
+            f"| `{line.name}` | {figure(line.joinery, line.unit)} "
+            f"| {figure(line.limit, line.unit)} | {figure(line.ratio)} | {target(line)} "
+            f"| {words[line.reached]} |"
         )
 
 
+def machine(path):
+    """What a report was measured on, in a sentence."""
+    with open(path, encoding="utf-8") as file:
+        contexts = [report["context"] for report in json.load(file)]
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        models = re.findall(r"model name\s*: (.*)", file.read())
+    load = max(context["load_avg"][0] for context in contexts)
+    day = contexts[0]["date"].partition("T")[0]
+    return (
+        f"Measured on {day}, on {contexts[0]['num_cpus']} cores "
+        f"({models[0] if models else 'unknown'}), with a load average of up to {load:.1f} as a "
+        "program began."
+    )
+
+
+def document(path):
+    lines = read(path).values()
+    judged = [line for line in lines if line.reached is not None]
+    yield machine(path)
+    yield f"{sum(line.reached for line in judged)} of {len(judged)} targets are reached."
+    yield ""
+    yield from rows(judged)
+    yield ""
+    yield "Without a target:"
+    yield ""
+    yield from rows(line for line in lines if line.reached is None)
+
+
+def put_into(path, name, text):
+    """Replaces what stands between two marks in a document."""
+    with open(path, encoding="utf-8") as file:
+        before, begin, rest = file.read().partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- /{name} -->")
+    if not begin or not end:
+        sys.exit(f"{path} has no place for {name}")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(before + begin + "\n" + text + "\n\n" + end + after)
+
+
 def main():
-    if len(sys.argv) != 2:
-        sys.exit("usage: table.py FILE")
-    lines = read(sys.argv[1])
-    print("\n".join(rows(lines.values())))
-    judged = [line for line in lines.values() if line.reached is not None]
-    print(f"\n{sum(line.reached for line in judged)} of {len(judged)} targets are reached.")
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    text = "\n".join(document(sys.argv[1]))
+    if len(sys.argv) == 3:
+        put_into(sys.argv[2], "figures", text)
+    else:
+        print(text)
 
 
 if __name__ == "__main__":
