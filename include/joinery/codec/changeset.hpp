@@ -86,21 +86,28 @@ class changeset_writer {
 
   [[nodiscard]] bytes encode(const replica_id& origin, std::uint64_t seq, causal::hlc time,
                              const std::vector<seen_increase>& seen) const {
-    std::map<std::string_view, std::uint32_t> index;
     std::vector<std::string_view> names;
+    std::map<std::string_view, std::size_t> index;  // once there are many
     const auto name = [&](std::string_view n) {
-      const auto [at, fresh] = index.try_emplace(n, static_cast<std::uint32_t>(names.size()));
-      if (fresh) names.push_back(n);
-      return at->second;
+      constexpr std::size_t few = 16;
+      const auto some = std::min(names.size(), few);
+      for (std::size_t i = 0; i < some; ++i)
+        if (names[i] == n) return i;
+      if (names.size() > few)
+        if (const auto at = index.find(n); at != index.end()) return at->second;
+      names.push_back(n);
+      if (names.size() > few) index.emplace(n, names.size() - 1);
+      return names.size() - 1;
     };
+    names.reserve(8);
     for (const auto& [where, ops] : records_) {
       name(where.first);
       for (const auto& o : ops)
         if (crdt::carries_delta(o.action)) name(o.field);
     }
 
-    bytes out;
-    pack_writer w{out};
+    byte_buffer out;
+    basic_pack_writer w{out};
     w.array(7);
     w.u64(changeset_format);
     w.binary(origin.view());
@@ -131,7 +138,7 @@ class changeset_writer {
         w.binary(o.delta);
       }
     }
-    return out;
+    return bytes{out.view()};
   }
 
  private:

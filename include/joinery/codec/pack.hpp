@@ -17,9 +17,11 @@
 
 namespace joinery::codec {
 
-class pack_writer {
+/// `Out`: a string, or a `byte_buffer`.
+template <class Out>
+class basic_pack_writer {
  public:
-  explicit pack_writer(bytes& out) : sink_{out}, packer_(sink_) {}
+  explicit basic_pack_writer(Out& out) : sink_{out}, packer_(sink_) {}
 
   void array(std::size_t n) { packer_.pack_array(static_cast<std::uint32_t>(n)); }
   void u64(std::uint64_t value) { packer_.pack_uint64(value); }
@@ -35,12 +37,13 @@ class pack_writer {
 
  private:
   struct sink {
-    bytes& out;
+    Out& out;
     void write(const char* data, std::size_t n) { out.append(data, n); }
   };
   sink sink_;
   msgpack::packer<sink> packer_;
 };
+using pack_writer = basic_pack_writer<bytes>;
 
 class pack_reader {
  public:

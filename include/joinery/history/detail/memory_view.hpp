@@ -80,7 +80,10 @@ class memory_writer : public memory_view {
     if (!done_) image_.roll_back(undo_);
   }
 
-  void put(area a, bytes_view key, bytes_view value) {
+  // A copy first: `value` may be a view of what is replaced.
+  void put(area a, bytes_view key, bytes_view value) { put(a, key, bytes{value}); }
+  void put(area a, bytes_view key, const char* value) { put(a, key, bytes{value}); }
+  void put(area a, bytes_view key, bytes&& value) {
     if (lost_ || injected(memory_operation::put, "put")) return;
     if (lose(bad_entry(a, key, value))) return;
     auto& table = image_.at(a);
@@ -90,12 +93,11 @@ class memory_writer : public memory_view {
       lose(log_not_appended(key));
       return;
     }
-    bytes copy{value};  // first: `value` may be a view of what is replaced
     undo_.push_back({a, bytes{key}, std::nullopt});
     if (present) {
-      undo_.back().value = std::exchange(found->second, std::move(copy));
+      undo_.back().value = std::exchange(found->second, std::move(value));
     } else {
-      table.emplace_hint(found, key, std::move(copy));
+      table.emplace_hint(found, key, std::move(value));
     }
     ++changes_;
   }
