@@ -81,12 +81,12 @@ class change_feed {
   void finish(const change_origin& from) {
     if (gathered_.empty()) return;
     const auto size = gathered_.size();
-    queue_.push_back({next_++, {from, std::exchange(gathered_, {})}});
+    queue_.emplace_back(next_++, state::change_batch{from, std::exchange(gathered_, {})});
     gathered_.reserve(std::min<std::size_t>(size, 64));  // the next is about as long
   }
   /// Tells every watcher to read again.
   void reset(const change_origin& from) {
-    if (!watchers_.empty()) queue_.push_back({next_++, {from, {}}});
+    if (!watchers_.empty()) queue_.emplace_back(next_++, state::change_batch{from, {}});
   }
 
   // --- When all is stored ---
