@@ -110,8 +110,8 @@ TEST_CASE("random loads, changes, writes and droppings show what a plain map sho
 
 TEST_CASE("a record is read in once, and nothing is kept of one that cannot be read") {
   shelf cold;
-  cold.records[{1, "a"}] = {"cold a", 3};
-  cold.records[{1, "b"}] = {"cold b", 4};
+  cold.records[{1, "a"}] = {bytes_view{"cold a"}, 3};
+  cold.records[{1, "b"}] = {bytes_view{"cold b"}, 4};
   working_set set;
   auto* a = set.load(cold, 1, "a").value();
   CHECK(a->packed == "cold a");
