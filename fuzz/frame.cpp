@@ -65,8 +65,10 @@ void run(bytes_view data) {
   }
   bytes again;
   codec::compressor squeeze;
-  for (const auto& [type, payload] : at_once.frames)
-    codec::append_frame(again, type, payload, choice % 2 == 0 ? &squeeze : nullptr);
+  for (const auto& [type, payload] : at_once.frames) {
+    const auto append = choice % 3 == 0 ? codec::append_frame : codec::append_short_frame;
+    append(again, type, payload, choice % 2 == 0 ? &squeeze : nullptr);
+  }
   const auto second = listen(again, codec::max_frame_body, again.size() + 1);
   demand(second.frames == at_once.frames && !second.fault && (second.whole || again.empty()),
          "frames that are written again are read differently");
@@ -78,6 +80,12 @@ bytes mend(bytes_view mutated, prng& dice) {
   codec::compressor squeeze;
   auto left = mutated.substr(out.size());
   while (left.size() >= codec::frame_head + codec::min_frame_body) {
+    if (static_cast<unsigned char>(left[0]) >= 0x80) {
+      const auto size = std::min<std::size_t>(static_cast<unsigned char>(left[1]), left.size() - 6);
+      codec::append_short_frame(out, left[0] & 31, left.substr(2, size));
+      left.remove_prefix(size + codec::short_frame_overhead);
+      continue;
+    }
     std::size_t body = 0;
     for (std::size_t i = 0; i < codec::frame_head; ++i)
       body = body << 8 | static_cast<unsigned char>(left[i]);
@@ -111,6 +119,7 @@ std::vector<bytes> seeds() {
   codec::compressor squeeze;
   for (const char choice : {'\3', '\4', '\2'}) {
     bytes stream(1, choice);
+    codec::append_short_frame(stream, 12, "\x90");
     codec::append_frame(stream, 12, "\x90");
     codec::append_frame(stream, 4, "a payload of some length");
     codec::append_frame(stream, 15, bytes(300, 'x'), &squeeze);

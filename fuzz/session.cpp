@@ -23,14 +23,6 @@ using joinery::sync::message;
 constexpr std::size_t most_steps = 60;
 constexpr std::size_t most_waiting = 64;  // frames of the peer that were not handed on
 
-bytes packed_list(const std::vector<bytes>& items) {
-  bytes out;
-  codec::pack_writer w{out};
-  w.array(items.size());
-  for (const auto& item : items) w.binary(item);
-  return out;
-}
-
 class trial {
  public:
   explicit trial(input& in)
@@ -58,6 +50,7 @@ class trial {
   struct said {
     std::uint8_t type = 0;
     bytes payload;
+    std::vector<bytes> changesets{};  ///< in their place, when it is a message of these
   };
 
   // --- The connection ---
@@ -67,6 +60,8 @@ class trial {
     ours_.emplace(*victim_.e, options_, now_);
     theirs_.emplace(*other_.e, options_, now_);
     heard_ = codec::frame_reader{};
+    decoder_.emplace(options_.memory);
+    encoder_.emplace(options_.memory);
     waiting_.clear();
     exchange();
   }
@@ -118,7 +113,8 @@ class trial {
     waiting_.pop_front();
     if (altered) {
       forged_ = true;
-      next.payload = forge_.changed(std::move(next.payload));
+      next.payload = forge_.changed(payload_of(next));
+      next.changesets.clear();
     }
     give(next);
   }
@@ -126,10 +122,21 @@ class trial {
     forged_ = true;
     give({type, std::move(payload)});
   }
+  /// Changesets are packed when their turn comes: each frame of them builds on those before.
+  bytes payload_of(const said& m) {
+    if (m.changesets.empty()) return m.payload;
+    for (const auto& c : m.changesets) encoder_->add(c);
+    bytes out;
+    encoder_->finish(out);
+    return out;
+  }
   void give(const said& m) {
     bytes frame;
-    if (m.payload.size() > codec::max_frame_body - codec::min_frame_body) return;
-    codec::append_frame(frame, m.type, m.payload, in_.chance(30) ? &squeeze_ : nullptr);
+    const auto payload = payload_of(m);
+    if (payload.size() > codec::max_frame_body - codec::min_frame_body) return;
+    auto* squeeze = in_.chance(30) ? &squeeze_ : nullptr;
+    in_.chance(60) ? codec::append_frame(frame, m.type, payload, squeeze)
+                   : codec::append_short_frame(frame, m.type, payload, squeeze);
     bytes_view data = frame;
     if (in_.chance(40)) {  // in two pieces
       const auto n = in_.u8() % data.size();
@@ -163,7 +170,11 @@ class trial {
     for (bytes_view left = back; !left.empty();) {
       const auto f = heard_.next(left);
       if (!f || !*f) break;
-      if (waiting_.size() < most_waiting) waiting_.push_back({(*f)->type, bytes{(*f)->payload}});
+      said m{(*f)->type, bytes{(*f)->payload}};
+      if (static_cast<message>(m.type) == message::changes)
+        if (const auto got = decoder_->decode(m.payload, codec::max_frame_body))
+          m.changesets.assign(got->begin(), got->end());
+      if (waiting_.size() < most_waiting) waiting_.push_back(std::move(m));
     }
     while (const auto event = ours_->next_event()) static_cast<void>(name_of(errc{}));
     static_cast<void>(ours_->next_wake());
@@ -203,8 +214,17 @@ class trial {
                                  message::refetch,
                                  message::refetched};
     const auto kind = in_.pick(kinds);
-    const auto payload = payload_of(kind);
-    say_raw(static_cast<std::uint8_t>(kind), in_.chance(60) ? forge_.changed(payload) : payload);
+    said m{static_cast<std::uint8_t>(kind), {}};
+    if (kind == message::changes)
+      for (auto n = 1 + in_.below(3); n > 0; --n) m.changesets.push_back(forge_.changeset());
+    else
+      m.payload = payload_of(kind);
+    forged_ = true;
+    if (in_.chance(60)) {
+      m.payload = forge_.changed(payload_of(m));
+      m.changesets.clear();
+    }
+    give(m);
   }
 
   bytes payload_of(message kind) {
@@ -213,13 +233,16 @@ class trial {
       case message::hello: return hello();
       case message::heads: return sync::encode_heads(forge_.heads());
       case message::schema: return codec::encode_descriptor(other_.e->descriptor());
-      case message::changes: {
-        std::vector<bytes> items;
-        for (auto n = 1 + in_.below(3); n > 0; --n) items.push_back(forge_.changeset());
-        return packed_list(items);
-      }
       case message::part: return piece(forge_.changeset());
-      case message::ack: return sync::encode(sync::ack{in_.number(), in_.number(), forge_.heads()});
+      case message::ack: {
+        const auto received = in_.number(), held = in_.number();
+        sync::ack m{received, held, forge_.heads()};
+        while (in_.chance(40)) {
+          const auto number = in_.number();
+          m.later.push_back({number, in_.number(), {}});
+        }
+        return sync::encode(m);
+      }
       case message::credit: return sync::encode_credit(in_.number());
       case message::digest: {
         joinery::crypto::digest d;
@@ -257,6 +280,7 @@ class trial {
     m.idle_ms = in_.number();
     m.verify = in_.chance(128);
     m.selective = in_.chance(60);
+    m.memory = in_.chance(30) ? in_.number() : options_.memory;
     if (in_.chance(30)) m.version = in_.number();
     if (in_.chance(30)) m.fingerprint = in_.u64();
     return joinery::sync::encode(m);
@@ -317,6 +341,8 @@ class trial {
   joinery::sync::session_options options_;
   std::optional<sync_session> ours_, theirs_;
   codec::frame_reader heard_;
+  std::optional<codec::transit::decoder> decoder_;  ///< of what the peer says
+  std::optional<codec::transit::encoder> encoder_;  ///< of what the victim hears
   std::deque<said> waiting_;
   std::uint64_t now_ = 0;
   bool forged_ = false;

@@ -5,6 +5,7 @@
 
 using namespace joinery;
 using codec::append_frame;
+using codec::append_short_frame;
 using codec::frame_reader;
 
 namespace {
@@ -41,13 +42,35 @@ TEST_CASE("a frame has the bytes that docs/format.md gives") {
   CHECK(to_hex(out) == "0000000b0c009016a33dfc780bdbd6");
 }
 
+TEST_CASE("a short frame has the bytes that docs/format-session.md gives") {
+  bytes out;
+  CHECK(append_short_frame(out, 12, "\x90") == 7);
+  CHECK(to_hex(out).substr(0, 6) == "8c0190");
+  const auto sum = codec::checksum(bytes_view{out}.substr(0, 3));
+  bytes whole;
+  byte_writer{whole}.fixed64(sum);
+  CHECK(out.substr(3) == whole.substr(4));
+}
+
+TEST_CASE("what no short frame holds goes as any other") {
+  for (const auto& [type, size] : {std::pair{12, 256}, {32, 1}, {200, 0}}) {
+    bytes any, same;
+    const bytes payload(static_cast<std::size_t>(size), 'x');
+    append_short_frame(any, static_cast<std::uint8_t>(type), payload);
+    append_frame(same, static_cast<std::uint8_t>(type), payload);
+    CHECK(any == same);
+  }
+}
+
 TEST_CASE("frames come out as they went in, whatever the chunks") {
   bytes stream;
   codec::compressor squeeze;
   std::vector<bytes> payloads{"", "a", bytes(1000, 'z'), noise(70'000), bytes(900'000, 'q')};
-  for (std::size_t i = 0; i < payloads.size(); ++i)
-    append_frame(stream, static_cast<std::uint8_t>(i), payloads[i],
-                 i % 2 == 0 ? &squeeze : nullptr);
+  for (const auto size : {0u, 1u, 2u, 100u, 254u, 255u, 256u}) payloads.push_back(noise(size));
+  for (std::size_t i = 0; i < payloads.size(); ++i) {
+    const auto append = i < 5 ? append_frame : append_short_frame;
+    append(stream, static_cast<std::uint8_t>(i), payloads[i], i % 2 == 0 ? &squeeze : nullptr);
+  }
   for (const std::size_t chunk : {1u, 3u, 4096u, 1u << 24}) {
     frame_reader reader;
     std::size_t got = 0, wire = 0;
@@ -73,7 +96,8 @@ TEST_CASE("frames come out as they went in, whatever the chunks") {
 
 TEST_CASE("a frame that was cut is no frame yet, and no fault") {
   bytes stream;
-  append_frame(stream, 1, noise(100));
+  const auto append = GENERATE(append_frame, append_short_frame);
+  append(stream, 1, noise(100), nullptr);
   for (std::size_t n = 0; n < stream.size(); ++n) {
     frame_reader reader;
     bytes_view input = bytes_view{stream}.substr(0, n);
@@ -86,7 +110,8 @@ TEST_CASE("a frame that was cut is no frame yet, and no fault") {
 
 TEST_CASE("every flipped bit of a frame is found") {
   bytes stream;
-  append_frame(stream, 4, "some payload");
+  const auto append = GENERATE(append_frame, append_short_frame);
+  append(stream, 4, "some payload", nullptr);
   for (std::size_t bit = 0; bit < stream.size() * 8; ++bit) {
     auto damaged = stream;
     damaged[bit / 8] ^= static_cast<char>(1 << (bit % 8));
@@ -99,9 +124,11 @@ TEST_CASE("every flipped bit of a frame is found") {
 
 TEST_CASE("frames that are too long or too short are refused by their length alone") {
   CHECK(fault_in(bytes{"\x00\x10\x00\x01", 4}) == errc::too_large);
-  CHECK(fault_in(bytes{"\xFF\xFF\xFF\xFF", 4}) == errc::too_large);
+  CHECK(fault_in(bytes{"\x7F\xFF\xFF\xFF", 4}) == errc::too_large);
   CHECK(fault_in(bytes{"\x00\x00\x00\x09", 4}) == errc::malformed);
   CHECK(fault_in(bytes{"\x00\x00\x00\x00", 4}) == errc::malformed);
+  CHECK(fault_in("\xA0") == errc::malformed);
+  CHECK(fault_in("\xFF\xFF\xFF\xFF") == errc::malformed);
   bytes stream;
   append_frame(stream, 1, bytes(200, 'x'));
   CHECK(fault_in(stream, 200) == errc::too_large);

@@ -79,7 +79,7 @@ TEST_CASE("a cut at any byte leaves both replicas whole, and the next session co
     REQUIRE(a.e->log_size() == 17);
     REQUIRE(b.e->log_size() == 17);
   }
-  CHECK(whole > 1000);
+  CHECK(whole > 500);
 }
 
 TEST_CASE("with interval durability nothing unsynced is offered or acknowledged") {

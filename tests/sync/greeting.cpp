@@ -50,6 +50,27 @@ TEST_CASE("a protocol that is not known is refused as unsupported, whatever else
   CHECK(failed_with(s) == errc::unsupported);
 }
 
+TEST_CASE("a peer of the first protocol is refused as unsupported, in a frame that it can read") {
+  fake_endpoint a{1};
+  fake_session s{a, {}, 0};
+  s.take_output();
+  bytes payload;
+  codec::pack_writer w{payload};
+  w.array(12);
+  w.text("joinery");
+  w.u64(1);
+  w.u64(1);
+  for (int i = 0; i < 2; ++i) w.binary(bytes(16, 'x'));
+  for (int i = 0; i < 5; ++i) w.u64(1 << 20);
+  for (int i = 0; i < 2; ++i) w.boolean(false);
+  CHECK_FALSE(s.receive(framed(sync::message::hello, payload), 0));
+  CHECK(failed_with(s) == errc::unsupported);
+  const auto told = s.take_output();
+  REQUIRE(told.size() > codec::frame_overhead);
+  CHECK(told[0] == 0);
+  CHECK(told[4] == static_cast<char>(sync::message::error));
+}
+
 TEST_CASE("a newer peer that still speaks our protocol is welcome") {
   fake_endpoint a{1}, b{2};
   fake_session s{a, {}, 0};

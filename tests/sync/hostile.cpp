@@ -15,13 +15,15 @@ bytes framed(message type, bytes_view payload) {
   return out;
 }
 
-bytes packed(bytes_view item) {
+/// The first message of changesets of a session.
+bytes packed(const std::vector<bytes>& items) {
+  codec::transit::encoder encoder{sync::session_options{}.memory};
+  for (const auto& item : items) encoder.add(item);
   bytes out;
-  codec::pack_writer w{out};
-  w.array(1);
-  w.binary(item);
+  encoder.finish(out);
   return out;
 }
+bytes packed(const bytes& item) { return packed(std::vector<bytes>{item}); }
 
 /// A session that has been greeted by a peer of our making.
 struct victim {
@@ -37,6 +39,7 @@ struct victim {
     m.head_count = head_count;
     m.max_frame = codec::max_frame_body;
     m.credit = 1 << 20;
+    m.memory = sync::session_options{}.memory;
     REQUIRE(s.receive(framed(message::hello, encode(m)), 0));
   }
   errc send(message type, bytes_view payload) {
@@ -169,6 +172,17 @@ TEST_CASE("acknowledgements of what was not sent, or with another chain, are ref
   CHECK(victim{}.send(message::ack, encode(sync::ack{1, 2, {}})) == errc::protocol);
   // The victim has sent its one changeset; the peer claims to have stored another under that dot.
   CHECK(victim{}.send(message::ack, encode(sync::ack{1, 0, {{rid(1), 1, {}}}})) == errc::fork);
+  // The same in brief, after it was right the first time.
+  victim twice;
+  twice.s.take_output();
+  const auto right = twice.e.heads().front();
+  CHECK(twice.s.receive(framed(message::ack, encode(sync::ack{1, 0, {right}})), 0));
+  sync::later_head later{0, 1, {}};
+  std::copy_n(right.chain.view().begin(), later.chain.size(), later.chain.begin());
+  CHECK(twice.s.receive(framed(message::ack, encode(sync::ack{1, 0, {}, {later}})), 0));
+  later.chain[7] ^= 1;
+  CHECK(twice.send(message::ack, encode(sync::ack{1, 0, {}, {later}})) == errc::fork);
+  CHECK(victim{}.send(message::ack, encode(sync::ack{1, 0, {}, {later}})) == errc::protocol);
   // It even claims one that the victim never wrote.
   CHECK(victim{}.send(message::ack, encode(sync::ack{1, 0, {{rid(1), 2, {}}}})) == errc::fork);
 }
@@ -202,12 +216,7 @@ TEST_CASE("changesets that are damaged, early, or forged in this replica's name 
 
 TEST_CASE("a batch with one bad changeset changes nothing") {
   victim v;
-  bytes payload;
-  codec::pack_writer w{payload};
-  w.array(2);
-  w.binary(changeset(2));
-  w.binary(changeset(3, 9));
-  CHECK(v.send(message::changes, payload) == errc::gap);
+  CHECK(v.send(message::changes, packed({changeset(2), changeset(3, 9)})) == errc::gap);
   CHECK(v.e.log().size() == 1);
 }
 

@@ -1,9 +1,10 @@
 // frames: how messages stand in a stream of bytes.
 //
 // Purpose: writes frames, and finds them again in chunks of any size.
-// Format: 4 bytes length of the body (big-endian), then the body: type, flags, payload, 8 bytes
-// XXH3-64 (big-endian) of type ‖ flags ‖ payload. Flag 1: the payload is one zstd frame.
-// docs/format.md.
+// Format: 4 bytes length of the body (big-endian, so the first is 0), then the body: type, flags,
+// payload, 8 bytes XXH3-64 (big-endian) of type ‖ flags ‖ payload. Flag 1: the payload is one zstd
+// frame. Or short: 128 + type, 1 byte length of the payload, payload, 4 bytes XXH3-64 (its lowest)
+// of what is before. docs/format-session.md.
 // Invariants: a reader buffers at most one frame, and never more than it was allowed; its first
 // fault is sticky.
 // Thread-safety: none; one reader belongs to one stream.
@@ -42,6 +43,26 @@ inline std::size_t append_frame(bytes& out, std::uint8_t type, bytes_view payloa
   return out.size() - start;
 }
 
+/// Payloads and types that a short frame can hold, and what it adds to them.
+inline constexpr std::size_t short_frame_payload = 255;
+inline constexpr std::uint8_t short_frame_types = 32;
+inline constexpr std::size_t short_frame_overhead = 2 + 4;
+
+/// Appends one frame as above, or a short one where that holds it.
+inline std::size_t append_short_frame(bytes& out, std::uint8_t type, bytes_view payload,
+                                      compressor* squeeze = nullptr) {
+  if (payload.size() > short_frame_payload || type >= short_frame_types)
+    return append_frame(out, type, payload, squeeze);
+  const auto start = out.size();
+  byte_writer w{out};
+  w.u8(static_cast<std::uint8_t>(0x80 | type));
+  w.u8(static_cast<std::uint8_t>(payload.size()));
+  w.raw(payload);
+  const auto sum = checksum(bytes_view{out}.substr(start));
+  for (int shift = 24; shift >= 0; shift -= 8) w.u8(static_cast<std::uint8_t>(sum >> shift));
+  return out.size() - start;
+}
+
 struct frame {
   std::uint8_t type = 0;
   bytes_view payload;    ///< decompressed
@@ -73,6 +94,8 @@ class frame_reader {
   result<std::optional<frame>> find(bytes_view& input) {
     if (done_) buffer_.clear();
     done_ = false;
+    if (!fill(1, input)) return std::optional<frame>{};
+    if (static_cast<unsigned char>(buffer_[0]) >= 0x80) return find_short(input);
     if (!fill(frame_head, input)) return std::optional<frame>{};
     std::size_t body = 0;
     for (std::size_t i = 0; i < frame_head; ++i)
@@ -86,6 +109,22 @@ class frame_reader {
     if (!fill(frame_head + body, input)) return std::optional<frame>{};
     done_ = true;
     return open(bytes_view{buffer_}.substr(frame_head));
+  }
+
+  result<std::optional<frame>> find_short(bytes_view& input) {
+    const auto type = static_cast<std::uint8_t>(buffer_[0] & 0x7F);
+    if (type >= short_frame_types)
+      return fault(errc::malformed, "bytes that begin no frame", "is this a joinery peer?");
+    if (!fill(2, input)) return std::optional<frame>{};
+    const std::size_t size = 2u + static_cast<unsigned char>(buffer_[1]);
+    if (!fill(size + 4, input)) return std::optional<frame>{};
+    done_ = true;
+    const bytes_view whole = buffer_, content = whole.substr(0, size);
+    std::uint32_t sum = 0;
+    for (const char c : whole.substr(size)) sum = sum << 8 | static_cast<unsigned char>(c);
+    if (sum != static_cast<std::uint32_t>(checksum(content)))
+      return fault(errc::checksum, "a damaged frame", "connect again");
+    return std::optional<frame>{frame{type, content.substr(2), whole.size()}};
   }
 
   result<std::optional<frame>> open(bytes_view body) {

@@ -30,7 +30,7 @@ class exchange {
       : endpoint_(e),
         options_(options),
         inquiry_(e),
-        incoming_(options.window),
+        incoming_(options),
         backlog_(options),
         receipts_(options),
         refetch_(options),
@@ -42,6 +42,7 @@ class exchange {
     if (peer.verify) verifier_.want();
     peer_selects_ = peer.selective;
     if (!peer_selects_) chains_.promised();
+    incoming_.begin(peer);
     refetch_.begin(peer.max_frame);
     inquiry_.begin(endpoint_, peer, heads, chains_);
     return outgoing_.start(endpoint_, peer, heads, options_);
@@ -204,8 +205,8 @@ class exchange {
       return ingest({&one, 1}, events);
     }
     if (incoming_.assembling()) return out_of_place(type, "within a changeset");
-    const auto changesets = read_changes(f.payload);
-    return changesets ? ingest(*changesets, events) : unreadable("changes");
+    const auto changesets = incoming_.changesets(f.payload);
+    return changesets ? ingest(*changesets, events) : changesets.error();
   }
 
   /// Stores what came, or keeps it until that is possible.

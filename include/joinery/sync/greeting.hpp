@@ -49,6 +49,7 @@ class greeting {
     m.idle_ms = options.idle_timeout_ms;
     m.verify = options.verify;
     m.selective = options.tables.has_value();
+    m.memory = options.memory;
     out.put(message::hello, encode(m));
     for (std::span<const history::head> left{ours}; !left.empty();) {
       const auto n = std::min(left.size(), heads_per_message);
@@ -78,10 +79,11 @@ class greeting {
     const auto m = read_hello(payload);
     if (!m) return unreadable("hello");
     if (m->oldest > protocol_version || m->version < oldest_protocol_version)
-      return error{errc::unsupported,
-                   "the peer speaks protocol " + std::to_string(m->oldest) + " to " +
-                       std::to_string(m->version),
-                   "", "this program speaks 1: update the older one"};
+      return error{
+          errc::unsupported,
+          "the peer speaks protocol " + std::to_string(m->oldest) + " to " +
+              std::to_string(m->version),
+          "", "this program speaks " + std::to_string(protocol_version) + ": update the older one"};
     if (m->space != e.space())
       return error{errc::wrong_space, "the peer's space is " + m->space.hex(),
                    "ours is " + e.space().hex(), "name the same space on both sides"};

@@ -15,8 +15,8 @@
 
 namespace joinery::sync {
 
-inline constexpr std::uint64_t protocol_version = 1;
-inline constexpr std::uint64_t oldest_protocol_version = 1;
+inline constexpr std::uint64_t protocol_version = 2;
+inline constexpr std::uint64_t oldest_protocol_version = 2;
 inline constexpr std::string_view protocol_magic = "joinery";
 
 struct hello {
@@ -31,12 +31,13 @@ struct hello {
   std::uint64_t idle_ms = 0;  ///< the sender gives up after this long without a byte; 0: never
   bool verify = false;
   bool selective = false;  ///< the sender may hold back some of what its heads name
+  std::uint64_t memory = codec::transit::min_memory;  ///< session_options::memory
 };
 
 inline bytes encode(const hello& m) {
   bytes out;
   codec::pack_writer w{out};
-  w.array(12);
+  w.array(13);
   w.text(protocol_magic);
   w.u64(m.version);
   w.u64(m.oldest);
@@ -49,6 +50,7 @@ inline bytes encode(const hello& m) {
   w.u64(m.idle_ms);
   w.boolean(m.verify);
   w.boolean(m.selective);
+  w.u64(m.memory);
   return out;
 }
 
@@ -72,10 +74,12 @@ inline std::optional<hello> read_hello(bytes_view payload) {
   m.idle_ms = in.u64();
   m.verify = in.boolean();
   m.selective = in.boolean();
+  m.memory = in.u64_up_to(codec::transit::max_memory);
   if (!in.ok() || !space || !replica || replica->is_none()) return std::nullopt;
   if (m.max_frame < min_frame_limit || m.credit < min_window) return std::nullopt;
+  if (m.memory < codec::transit::min_memory) return std::nullopt;
   // A newer peer may say more than we understand.
-  const bool whole = m.version > protocol_version ? items >= 12 : items == 12 && in.finished();
+  const bool whole = m.version > protocol_version ? items >= 13 : items == 13 && in.finished();
   if (!whole) return std::nullopt;
   m.space = *space;
   m.replica = *replica;

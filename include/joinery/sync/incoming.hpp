@@ -1,15 +1,19 @@
 // incoming: how much a peer may send, and changesets that come in pieces.
 //
-// Purpose: holds the peer to the credit that it was granted, and puts large changesets together
-// again.
+// Purpose: holds the peer to the credit that it was granted, takes changesets out of their transit
+// form, and puts large ones together again.
 // Invariants: holds at most one unfinished changeset, never above the limit of one, and never more
-// than has come.
+// than has come. Every frame of changesets is decoded, whatever becomes of them: the next one
+// builds on it.
 // Thread-safety: none; guarded by the session.
 #pragma once
 
+#include <memory>
 #include <utility>
 
 #include "joinery/base/result.hpp"
+#include "joinery/codec/transit/decoder.hpp"
+#include "joinery/sync/hello.hpp"
 #include "joinery/sync/messages.hpp"
 
 namespace joinery::sync {
@@ -47,7 +51,20 @@ class assembler {
 
 class incoming {
  public:
-  explicit incoming(std::uint64_t window) : window_(window), granted_(window) {}
+  explicit incoming(const session_options& options)
+      : window_(options.window),
+        granted_(options.window),
+        most_(options.max_frame),
+        memory_(options.memory) {}
+
+  /// The peer's changesets come with so much memory.
+  void begin(const hello& peer) { memory_ = std::min(memory_, peer.memory); }
+
+  /// The changesets of a frame, valid until the next call. Errors: malformed, too_large.
+  result<std::span<const bytes_view>> changesets(bytes_view payload) {
+    if (!decoder_) decoder_ = std::make_unique<codec::transit::decoder>(memory_);
+    return decoder_->decode(payload, most_);
+  }
 
   /// A frame of data came in that took `wire` bytes. Errors: flooded.
   result<> charge(std::size_t wire) {
@@ -82,6 +99,9 @@ class incoming {
  private:
   std::uint64_t window_;
   std::uint64_t granted_;
+  std::size_t most_;
+  std::uint64_t memory_;
+  std::unique_ptr<codec::transit::decoder> decoder_;  ///< once something came
   std::uint64_t rounds_ = 0;
   assembler changeset_{"a changeset", codec::max_changeset};
 };

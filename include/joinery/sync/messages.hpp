@@ -1,12 +1,14 @@
 // messages: what two sessions say to each other.
 //
-// Purpose: each message as a value, written and read as a MessagePack array within limits.
-// docs/format.md.
+// Purpose: each message as a value, written and read as a MessagePack array within limits; but for
+// `changes`, which is a frame of codec/transit. docs/format-session.md.
 // Invariants: what `encode` writes, `read` gives back; `read` gives a value or nothing, whatever
 // the bytes. Each list of heads names an origin once.
 // Thread-safety: values; views point into the payload that was read.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <span>
 #include <unordered_set>
 #include <vector>
@@ -47,10 +49,20 @@ struct part {
   bytes_view data;
 };
 
+/// A head of an origin that was acknowledged before in this session.
+struct later_head {
+  static constexpr std::size_t chain_bytes = 8;
+
+  std::uint64_t number = 0;  ///< of the origin, in the order of their first heads in `ack`s
+  std::uint64_t seq = 0;
+  std::array<char, chain_bytes> chain{};  ///< its beginning
+};
+
 struct ack {
   std::uint64_t received = 0;  ///< changesets of this session that the sender has dealt with
   std::uint64_t held = 0;      ///< of these, kept until later
   std::vector<history::head> heads;
+  std::vector<later_head> later{};
 };
 
 struct state_digest {
@@ -110,14 +122,6 @@ inline std::optional<std::vector<history::head>> read_heads(bytes_view payload) 
   return detail::whole(in, std::move(heads));
 }
 
-inline std::optional<std::vector<bytes_view>> read_changes(bytes_view payload) {
-  codec::pack_reader in{payload};
-  std::vector<bytes_view> out;
-  for (auto n = in.array(); n > 0 && in.ok(); --n) out.push_back(in.binary());
-  if (out.empty()) in.fail();
-  return detail::whole(in, std::move(out));
-}
-
 inline bytes encode(const part& m) {
   bytes out;
   codec::pack_writer w{out};
@@ -141,19 +145,36 @@ inline std::optional<part> read_part(bytes_view payload) {
 inline bytes encode(const ack& m) {
   bytes out;
   codec::pack_writer w{out};
-  w.array(3);
+  w.array(4);
   w.u64(m.received);
   w.u64(m.held);
   detail::write_heads(w, m.heads);
+  w.array(m.later.size());
+  for (const auto& h : m.later) {
+    w.array(3);
+    w.u64(h.number);
+    w.u64(h.seq);
+    w.binary({h.chain.data(), h.chain.size()});
+  }
   return out;
 }
 inline std::optional<ack> read_ack(bytes_view payload) {
   codec::pack_reader in{payload};
-  in.array_of(3);
+  in.array_of(4);
   ack m;
   m.received = in.u64();
   m.held = in.u64();
   m.heads = detail::read_heads(in);
+  for (auto n = in.array(); n > 0 && in.ok(); --n) {
+    in.array_of(3);
+    later_head h;
+    h.number = in.u64();
+    h.seq = in.u64_up_to(codec::max_seq);
+    const auto chain = in.binary();
+    if (h.seq == 0 || chain.size() != h.chain.size()) in.fail();
+    std::copy_n(chain.begin(), std::min(chain.size(), h.chain.size()), h.chain.begin());
+    m.later.push_back(h);
+  }
   return detail::whole(in, std::move(m));
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "joinery/codec/frame.hpp"
+#include "joinery/codec/transit/memory.hpp"
 #include "joinery/sync/selection.hpp"
 
 namespace joinery::sync {
@@ -33,7 +34,11 @@ struct session_options {
 
   std::size_t max_frame = codec::max_frame_body;  ///< largest frame body that is taken
   std::size_t batch = 256u << 10;                 ///< bytes of changesets to put into one frame
-  std::uint64_t window = 4u << 20;     ///< bytes of changesets that a peer may send ahead
+  std::uint64_t window = 4u << 20;  ///< bytes of changesets that a peer may send ahead
+  /// Bytes for what is remembered of the changesets of a session, each way, so that keys and names
+  /// need not travel again: 64 a record. Both sides go by the lower of theirs; little is taken
+  /// before it is needed.
+  std::uint64_t memory = 4u << 20;
   std::size_t low_water = 256u << 10;  ///< produce more when less output than this is pending
 
   std::uint64_t greeting_timeout_ms = 10'000;
@@ -53,6 +58,7 @@ inline session_options within_limits(session_options o) {
   o.max_frame = std::clamp(o.max_frame, min_frame_limit, codec::max_frame_body);
   o.batch = std::clamp<std::size_t>(o.batch, 512, codec::max_frame_body);
   o.window = std::clamp(o.window, min_window, max_window);
+  o.memory = std::clamp(o.memory, codec::transit::min_memory, codec::transit::max_memory);
   o.low_water = std::max<std::size_t>(o.low_water, 1);
   o.durable_poll_ms = std::max<std::uint64_t>(o.durable_poll_ms, 1);
   o.stall_retry_ms = std::max<std::uint64_t>(o.stall_retry_ms, 1);

@@ -1,13 +1,17 @@
 // outgoing: what the peer lacks, in causal order, as far as it lets us.
 //
 // Purpose: a cursor over the endpoint's log. It skips what the peer is known to have (it said so,
-// sent it, or was sent it), packs the rest into frames under the peer's credit, and notes what
-// comes back acknowledged. A peer below the log's floor gets a snapshot first (snapshot_out.hpp).
+// sent it, or was sent it), packs the rest into frames of the transit form under the peer's credit,
+// and notes what comes back acknowledged. A peer below the log's floor gets a snapshot first
+// (snapshot_out.hpp).
 // Invariants: the log's order is kept. Nothing is copied ahead: a stalled peer costs a position,
 // not data.
 // Thread-safety: none; guarded by the session.
 #pragma once
 
+#include <memory>
+
+#include "joinery/codec/transit/encoder.hpp"
 #include "joinery/sync/hello.hpp"
 #include "joinery/sync/lineage.hpp"
 #include "joinery/sync/outbox.hpp"
@@ -24,6 +28,9 @@ class outgoing {
     window_ = credit_ = peer.credit;
     const auto body = std::min<std::uint64_t>(options.batch, peer.max_frame);
     piece_ = static_cast<std::size_t>(std::min<std::uint64_t>(body, codec::max_frame_body)) - slack;
+    frame_ = static_cast<std::size_t>(
+        std::min<std::uint64_t>(peer.max_frame, codec::max_frame_body) - codec::min_frame_body);
+    memory_ = std::min(options.memory, peer.memory);
     for (const auto& h : heads) heard_[h.origin] = acked_[h.origin] = h.seq;
     selection_ = options.tables;
     told_acknowledged(e, heads);
@@ -138,7 +145,6 @@ class outgoing {
       if (auto noted = e.offer(); !noted) return noted.error();
     batch b;
     bool stopped = false;
-    const auto room = room_for_body();
     std::size_t visited = 0;
     const auto read = e.read_log(at_, [&](std::uint64_t position, const replica_id& origin,
                                           std::uint64_t seq, bytes_view changeset) {
@@ -149,18 +155,14 @@ class outgoing {
         ++at_;
         stopped = more_ = ++visited == most_skipped;
       } else {
-        stopped = !add(b, room, origin, seq, changeset);
+        stopped = !add(b, origin, seq, changeset);
       }
       return !stopped;
     });
     if (!read) return read.error();
     if (!stopped) at_ = std::max(at_, end);
-    if (b.count == 0 && b.body.empty()) return false;
-    if (b.type == message::changes) {
-      bytes payload;
-      codec::pack_writer{payload}.array(b.count);
-      b.body.insert(0, payload);
-    }
+    if (b.size > 0) encoder_->finish(b.body);
+    if (b.body.empty()) return false;
     credit_ -= out.put(b.type, b.body);
     return true;
   }
@@ -172,9 +174,13 @@ class outgoing {
                    "the peer is at fault"};
     received_ = m.received;
     held_ = m.held;
-    told_acknowledged(e, m.heads);
-    for (const auto& h : m.heads) {
+    std::vector<history::head> heads, unknown;
+    if (auto named = whole_heads(e, m, heads, unknown); !named) return named;
+    told_acknowledged(e, heads);
+    for (const auto& h : heads)
       if (auto same = chains.check(e, h); !same) return same;
+    heads.insert(heads.end(), unknown.begin(), unknown.end());
+    for (const auto& h : heads) {
       if (auto learnt = learn(h.origin, h.seq); !learnt) return learnt;
       auto& acked = acked_[h.origin];
       acked = std::max(acked, h.seq);
@@ -220,13 +226,12 @@ class outgoing {
   }
 
   static constexpr std::size_t slack = 64;  ///< what frame, array and part headers may take
-  static constexpr std::size_t item_head = 5;
   static constexpr std::size_t most_skipped = 16384;  ///< entries in one call
 
   struct batch {
     message type = message::changes;
     bytes body;
-    std::size_t count = 0;
+    std::size_t size = 0;  ///< of the changesets that the encoder was given for it
   };
 
   static std::uint64_t seq_of(const seqs& map, const replica_id& origin) {
@@ -248,16 +253,20 @@ class outgoing {
   }
 
   /// Adds a changeset, or a piece of it; false when the frame is full.
-  bool add(batch& b, std::size_t room, const replica_id& origin, std::uint64_t seq,
-           bytes_view changeset) {
-    const bool fits = offset_ == 0 && changeset.size() + item_head + b.body.size() <= room;
-    if (fits) {
-      codec::pack_writer{b.body}.binary(changeset);
-      ++b.count;
-      done(origin, seq);
-      return true;
+  bool add(batch& b, const replica_id& origin, std::uint64_t seq, bytes_view changeset) {
+    if (offset_ == 0 && b.size + changeset.size() <= piece_) {
+      if (!encoder_) encoder_ = std::make_unique<codec::transit::encoder>(memory_);
+      const auto bound = encoder_->bound() + codec::transit::most_added(changeset.size());
+      if (bound + codec::frame_overhead <= credit_ && bound <= frame_) {
+        encoder_->add(changeset);
+        b.size += changeset.size();
+        done(origin, seq);
+        return true;
+      }
+      // With what the peer is about to grant it fits.
+      if (credit_ <= window_ / 2 && bound + codec::frame_overhead <= window_) return false;
     }
-    if (b.count > 0) return false;
+    if (b.size > 0) return false;
     // It does not fit even alone.
     const auto rest = changeset.substr(offset_);
     const auto chunk = rest.substr(0, piece_of(rest.size()));
@@ -296,6 +305,29 @@ class outgoing {
   void note_floor(E& e) {
     if constexpr (bootstrapping<E>) joins_ = e.joins();
   }
+  /// The heads that are acknowledged: those that were abbreviated get our own chain where theirs
+  /// begins as it does. What we have not got ourselves is `unknown`: the next greeting compares it.
+  result<> whole_heads(E& e, const ack& m, std::vector<history::head>& heads,
+                       std::vector<history::head>& unknown) {
+    if (named_.size() + m.heads.size() > 2 * max_origins)
+      return error{errc::flooded, "a peer names too many origins", "", "the peer is at fault"};
+    heads = m.heads;
+    for (const auto& h : m.heads) named_.push_back(h.origin);
+    for (const auto& l : m.later) {
+      if (l.number >= named_.size())
+        return error{errc::protocol, "an acknowledgement of an origin without a name", "",
+                     "the peer is at fault"};
+      history::head h{named_[static_cast<std::size_t>(l.number)], l.seq, {}};
+      const auto ours = e.chain_at(h.origin, h.seq);
+      if (!ours) return ours.error();
+      if (*ours && (*ours)->view().starts_with(bytes_view{l.chain.data(), l.chain.size()}))
+        h.chain = **ours;
+      else
+        std::copy(l.chain.begin(), l.chain.end(), h.chain.data.begin());
+      (*ours || h.origin == e.self() ? heads : unknown).push_back(h);
+    }
+    return {};
+  }
   static void told_acknowledged(E& e, const std::vector<history::head>& heads) {
     if constexpr (requires { e.acknowledged(heads); }) e.acknowledged(heads);
   }
@@ -316,6 +348,9 @@ class outgoing {
   std::uint64_t at_ = 0;      ///< the log position to go on from
   std::uint64_t offset_ = 0;  ///< bytes of the changeset there that were sent already
   std::size_t piece_ = 0;     ///< bytes of changesets that one frame may hold
+  std::size_t frame_ = 0;     ///< bytes that the payload of one may have
+  std::uint64_t memory_ = 0;
+  std::unique_ptr<codec::transit::encoder> encoder_;  ///< once there was something to send
   std::uint64_t window_ = 0;
   std::uint64_t credit_ = 0;
   seqs has_;    ///< what the peer has, or was sent
@@ -324,8 +359,9 @@ class outgoing {
   clean_versions limits_;         ///< what goes beyond these depends on a branch
   std::uint64_t limited_to_ = 0;  ///< the log's end when they were worked out
   std::optional<table_selection> selection_;
-  seqs acked_;    ///< what it said is durable there
-  seqs awaited_;  ///< sent, and not acknowledged
+  std::vector<replica_id> named_;  ///< origins, in the order in which they were acknowledged first
+  seqs acked_;                     ///< what it said is durable there
+  seqs awaited_;                   ///< sent, and not acknowledged
   std::uint64_t sent_ = 0;
   std::uint64_t received_ = 0;  ///< of these, dealt with by the peer
   std::uint64_t held_ = 0;

@@ -42,27 +42,36 @@ class receipts {
     }
     if (!news && (owed_.empty() || end == looked_at_)) return {};
     looked_at_ = end;
-    std::vector<history::head> tell;
+    std::vector<history::head> first;
+    std::vector<later_head> later;
     for (const auto& h : e.heads()) {
       const auto owed = owed_.find(h.origin);
       if (owed == owed_.end()) continue;
-      auto& told = told_[h.origin];
-      if (h.seq > told) {
+      const auto [told, fresh] = told_.try_emplace(h.origin, acked{told_.size(), 0});
+      if (h.seq > told->second.seq) {
         if (auto same = chains.reached(e, h); !same) return same;
-        told = h.seq;
-        tell.push_back(h);
+        told->second.seq = h.seq;
+        if (fresh)
+          first.push_back(h);
+        else
+          later.push_back(brief(told->second.number, h));
       }
       if (h.seq >= owed->second) owed_.erase(owed);
     }
     if (owed_.empty()) held_ = 0;
-    if (!news && tell.empty()) return {};
+    if (!news && first.empty() && later.empty()) return {};
     told_received_ = received_;
-    std::span<const history::head> left{tell};
+    std::span<const history::head> heads{first};
+    std::span<const later_head> rest{later};
     do {
-      const auto some = left.first(std::min(left.size(), heads_per_message));
-      out.put(message::ack, encode(ack{received_, held_, {some.begin(), some.end()}}));
-      left = left.subspan(some.size());
-    } while (!left.empty());
+      const auto some = heads.first(std::min(heads.size(), heads_per_message));
+      const auto more = rest.first(std::min(rest.size(), heads_per_message - some.size()));
+      out.put(
+          message::ack,
+          encode(ack{received_, held_, {some.begin(), some.end()}, {more.begin(), more.end()}}));
+      heads = heads.subspan(some.size());
+      rest = rest.subspan(more.size());
+    } while (!heads.empty() || !rest.empty());
     return {};
   }
 
@@ -76,8 +85,18 @@ class receipts {
   [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
 
  private:
+  struct acked {
+    std::uint64_t number = 0;  ///< under which the peer knows the origin
+    std::uint64_t seq = 0;
+  };
+  static later_head brief(std::uint64_t number, const history::head& h) {
+    later_head out{number, h.seq, {}};
+    std::copy_n(h.chain.view().begin(), out.chain.size(), out.chain.begin());
+    return out;
+  }
+
   std::unordered_map<replica_id, std::uint64_t> owed_;  ///< received, not acknowledged
-  std::unordered_map<replica_id, std::uint64_t> told_;  ///< acknowledged
+  std::unordered_map<replica_id, acked> told_;          ///< acknowledged
   std::uint64_t received_ = 0;
   std::uint64_t told_received_ = 0;
   std::uint64_t held_ = 0;

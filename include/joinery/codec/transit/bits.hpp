@@ -1,0 +1,160 @@
+// Bits: a string of bits, written and read from the lowest of each byte up.
+//
+// Purpose: what the transit form of changesets is made of.
+// Invariants: a reader never looks beyond its bytes: there it reads zeros, and `overrun()` says so.
+// Thread-safety: none needed; both are short-lived values.
+#pragma once
+
+#include <bit>
+#include <cstring>
+
+#include "joinery/base/bytes.hpp"
+
+namespace joinery::codec::transit {
+
+namespace detail {
+
+inline std::uint64_t load_word(const char* at) noexcept {
+  std::uint64_t word = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(&word, at, sizeof word);
+  } else {
+    for (unsigned i = 0; i < 8; ++i)
+      word |= static_cast<std::uint64_t>(static_cast<unsigned char>(at[i])) << 8 * i;
+  }
+  return word;
+}
+
+inline void store_word(char* at, std::uint64_t word) noexcept {
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(at, &word, sizeof word);
+  } else {
+    for (unsigned i = 0; i < 8; ++i) at[i] = static_cast<char>(word >> 8 * i);
+  }
+}
+
+/// The bytes of a word in the other order.
+constexpr std::uint64_t swapped(std::uint64_t w) noexcept {
+  w = (w & 0x00FF00FF00FF00FF) << 8 | (w >> 8 & 0x00FF00FF00FF00FF);
+  w = (w & 0x0000FFFF0000FFFF) << 16 | (w >> 16 & 0x0000FFFF0000FFFF);
+  return w << 32 | w >> 32;
+}
+
+constexpr std::uint64_t low_bits(unsigned n) noexcept { return (std::uint64_t{1} << n) - 1; }
+
+}  // namespace detail
+
+/// The first eight bytes of a key as a number: where two differ, the keys do in the same order.
+inline std::uint64_t first_bytes(bytes_view key) noexcept {
+  if (key.size() >= 8) return detail::swapped(detail::load_word(key.data()));
+  char padded[8] = {};
+  if (!key.empty()) std::memcpy(padded, key.data(), key.size());
+  return detail::swapped(detail::load_word(padded));
+}
+
+class bit_writer {
+ public:
+  /// The most bits that one call takes.
+  static constexpr unsigned most = 56;
+
+  /// Appends the lowest `n` bits of `value`. Precondition: `n <= most`, and no higher bit is set.
+  void put(std::uint64_t value, unsigned n) {
+    if (used_ + 8 > out_.size()) out_.resize(2 * out_.size() + 64);
+    word_ |= value << filled_;
+    filled_ += n;
+    detail::store_word(out_.data() + used_, word_);
+    used_ += filled_ / 8;
+    word_ = filled_ < 64 ? word_ >> (filled_ & ~7u) : 0;
+    filled_ %= 8;
+  }
+  void put_long(std::uint64_t value, unsigned n) {
+    if (n > most / 2) {
+      put(value & detail::low_bits(32), std::min(n, 32u));
+      if (n > 32) put(value >> 32, n - 32);
+    } else {
+      put(value, n);
+    }
+  }
+
+  /// How many bits there are.
+  [[nodiscard]] std::size_t size() const noexcept { return 8 * used_ + filled_; }
+
+  /// A place to go back to.
+  struct mark {
+    std::size_t used;
+    std::uint64_t word;
+    unsigned filled;
+  };
+  [[nodiscard]] mark here() const noexcept { return {used_, word_, filled_}; }
+  void back_to(const mark& m) noexcept {
+    used_ = m.used;
+    word_ = m.word;
+    filled_ = m.filled;
+  }
+
+  /// Appends all of `other`.
+  void append(const bit_writer& other) {
+    std::size_t at = 0;
+    for (; at + 6 <= other.used_; at += 6)
+      put(detail::load_word(other.out_.data() + at) & detail::low_bits(48), 48);
+    for (; at < other.used_; ++at) put(static_cast<unsigned char>(other.out_[at]), 8);
+    put(other.word_, other.filled_);
+  }
+
+  /// The bytes, the last one filled up with zeros. Valid until the next call.
+  [[nodiscard]] bytes_view view() const noexcept {
+    return bytes_view{out_}.substr(0, used_ + (filled_ > 0 ? 1 : 0));
+  }
+  /// Empties it; large buffers are given back.
+  void clear() {
+    used_ = 0;
+    word_ = 0;
+    filled_ = 0;
+    if (out_.size() > kept) out_ = bytes{};
+  }
+
+ private:
+  static constexpr std::size_t kept = 16u << 10;
+
+  bytes out_;
+  std::size_t used_ = 0;    ///< whole bytes; behind them stands the word
+  std::uint64_t word_ = 0;  ///< the bits that make no whole byte yet
+  unsigned filled_ = 0;
+};
+
+class bit_reader {
+ public:
+  explicit bit_reader(bytes_view data) noexcept : data_(data) {}
+
+  /// The next bits, at least 56 of them, without taking them.
+  [[nodiscard]] std::uint64_t peek() const noexcept {
+    const auto at = at_ / 8;
+    if (at + 8 <= data_.size()) return detail::load_word(data_.data() + at) >> at_ % 8;
+    char padded[8] = {};
+    if (at < data_.size()) std::memcpy(padded, data_.data() + at, data_.size() - at);
+    return detail::load_word(padded) >> at_ % 8;
+  }
+  void skip(unsigned n) noexcept { at_ += n; }
+  std::uint64_t get(unsigned n) noexcept {
+    const auto value = peek() & detail::low_bits(n);
+    skip(n);
+    return value;
+  }
+  std::uint64_t get_long(unsigned n) noexcept {
+    if (n <= 32) return get(n);
+    const auto low = get(32);
+    return low | get(n - 32) << 32;
+  }
+
+  [[nodiscard]] bool overrun() const noexcept { return at_ > 8 * data_.size(); }
+  /// Whether all was read, but for zeros that fill the last byte.
+  [[nodiscard]] bool finished() const noexcept {
+    return !overrun() && 8 * data_.size() - at_ < 8 && peek() == 0;
+  }
+
+ private:
+  bytes_view data_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace joinery::codec::transit

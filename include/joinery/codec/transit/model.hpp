@@ -1,0 +1,227 @@
+// model: an adaptive prefix code over bytes, and numbers written with one.
+//
+// Purpose: both sides count the symbols that went through and make the same new code from time to
+// time, so that no table ever travels and a message of ten operations costs what it would in a
+// long stream.
+// Invariants: writer and reader that saw the same symbols have the same code. A symbol that has
+// none yet goes as the escape and eight bits.
+// Thread-safety: none; one model belongs to one stream.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "joinery/codec/transit/bits.hpp"
+#include "joinery/codec/transit/code_lengths.hpp"
+
+namespace joinery::codec::transit {
+
+namespace detail {
+
+/// Counts symbols, and says when it is time for a new code.
+class symbol_history {
+ public:
+  /// True when a new code is due.
+  bool count(std::size_t symbol) noexcept {
+    ++counts_[symbol];
+    return ++seen_ >= due_;
+  }
+  bool count_new(std::size_t symbol) noexcept {
+    ++counts_[escape_symbol];
+    if (due_ - seen_ > soon) due_ = seen_ + soon;
+    return count(symbol);
+  }
+  /// How many symbols with a code can be counted before a new one is due.
+  [[nodiscard]] std::size_t until_due() const noexcept { return due_ - seen_; }
+  /// Counts them, one by one, without asking; `counted` says how many they were.
+  void count_in_run(std::size_t symbol) noexcept { ++counts_[symbol]; }
+  void counted(std::size_t n) noexcept { seen_ += static_cast<std::uint32_t>(n); }
+  /// The counts for a new code. The past counts half once there is much of it.
+  const symbol_counts& renew() noexcept {
+    if (seen_ >= much) {
+      seen_ = 0;
+      for (auto& c : counts_) {
+        c = static_cast<std::uint16_t>((c + 1) / 2);
+        seen_ += c;
+      }
+    }
+    if (counts_[escape_symbol] == 0) counts_[escape_symbol] = 1;
+    due_ = seen_ + std::clamp(seen_ / 2, 4u, 2048u);
+    return counts_;
+  }
+
+ private:
+  static constexpr std::uint32_t much = 12'000;
+  static constexpr std::uint32_t soon = 8;
+
+  symbol_counts counts_{};
+  std::uint32_t seen_ = 0;
+  std::uint32_t due_ = 4;
+};
+
+constexpr unsigned bits_of(std::uint64_t value) noexcept {
+  return static_cast<unsigned>(std::bit_width(value));
+}
+
+}  // namespace detail
+
+/// The writer's side.
+class model_writer {
+ public:
+  void put(bit_writer& out, std::uint8_t symbol) {
+    const auto code = codes_[symbol];
+    if (code != 0) {
+      out.put(code >> 4, code & 15u);
+      if (history_.count(symbol)) renew();
+      return;
+    }
+    const auto escape = codes_[escape_symbol];
+    const auto length = escape & 15u;
+    out.put(escape >> 4 | static_cast<std::uint64_t>(symbol) << length, length + 8);
+    if (history_.count_new(symbol)) renew();
+  }
+  /// Puts all of them.
+  void put(bit_writer& out, bytes_view symbols) {
+    while (!symbols.empty()) {
+      const auto n = put_run(out, symbols.substr(0, history_.until_due() - 1));
+      symbols.remove_prefix(n);
+      if (symbols.empty()) return;
+      put(out, static_cast<std::uint8_t>(symbols.front()));  // new, or a new code is due
+      symbols.remove_prefix(1);
+    }
+  }
+  /// A symbol that went another way.
+  void learn(std::uint8_t symbol) {
+    if (codes_[symbol] != 0 ? history_.count(symbol) : history_.count_new(symbol)) renew();
+  }
+  /// How many bits `symbol` takes now.
+  [[nodiscard]] unsigned cost(std::uint8_t symbol) const noexcept {
+    return codes_[symbol] != 0 ? codes_[symbol] & 15u : (codes_[escape_symbol] & 15u) + 8;
+  }
+
+ private:
+  /// Puts symbols up to the first without a code; gives how many.
+  std::size_t put_run(bit_writer& out, bytes_view symbols) {
+    std::size_t n = 0;
+    while (n < symbols.size()) {
+      std::uint64_t word = 0;
+      unsigned filled = 0;
+      bool stopped = false;
+      for (; filled + longest_code <= bit_writer::most && n < symbols.size(); ++n) {
+        const auto symbol = static_cast<std::uint8_t>(symbols[n]);
+        const auto code = codes_[symbol];
+        stopped = code == 0;
+        if (stopped) break;
+        word |= static_cast<std::uint64_t>(code >> 4) << filled;
+        filled += code & 15u;
+        history_.count_in_run(symbol);
+      }
+      out.put(word, filled);
+      if (stopped) break;
+    }
+    history_.counted(n);
+    return n;
+  }
+  void renew() {
+    assign_codes(history_.renew(), [&](const coded_symbol& c) {
+      codes_[c.symbol] = static_cast<std::uint16_t>(c.code << 4 | c.length);
+    });
+  }
+
+  detail::symbol_history history_;
+  std::array<std::uint16_t, symbol_count> codes_{};  ///< code << 4 | length; 0: none
+};
+
+/// The reader's side.
+class model_reader {
+ public:
+  std::uint8_t get(bit_reader& in) {
+    const auto word = in.peek();
+    if (table_) {
+      const auto entry = (*table_)[word & detail::low_bits(longest_code)];
+      const auto symbol = static_cast<std::size_t>(entry >> 4);
+      if (symbol != escape_symbol) {
+        in.skip(entry & 15u);
+        if (history_.count(symbol)) renew();
+        return static_cast<std::uint8_t>(symbol);
+      }
+      return get_new(in, word >> (entry & 15u), entry & 15u);
+    }
+    return get_new(in, word, 0);
+  }
+  /// Fills `out`.
+  void get(bit_reader& in, bytes& out) {
+    for (std::size_t at = 0; at < out.size();) {
+      if (table_) at += get_run(in, out.data() + at, std::min(out.size() - at, until_due()));
+      if (at < out.size()) out[at++] = static_cast<char>(get(in));  // new, or a new code is due
+    }
+  }
+  void learn(std::uint8_t symbol) {
+    if (known_[symbol] ? history_.count(symbol) : history_.count_new(symbol)) renew();
+  }
+
+ private:
+  using table = std::array<std::uint16_t, 1u << longest_code>;
+
+  [[nodiscard]] std::size_t until_due() const noexcept { return history_.until_due() - 1; }
+  /// Gets symbols up to the first without a code, `most` at most; gives how many.
+  std::size_t get_run(bit_reader& in, char* out, std::size_t most) {
+    constexpr unsigned enough = bit_writer::most - longest_code;
+    std::size_t n = 0;
+    for (bool stopped = false; n < most && !stopped;) {
+      auto word = in.peek();
+      unsigned used = 0;
+      for (; used <= enough && n < most; ++n) {
+        const unsigned entry = (*table_)[word & detail::low_bits(longest_code)];
+        stopped = entry >> 4 == escape_symbol;
+        if (stopped) break;
+        history_.count_in_run(entry >> 4);
+        out[n] = static_cast<char>(entry >> 4);
+        word >>= entry & 15u;
+        used += entry & 15u;
+      }
+      in.skip(used);
+    }
+    history_.counted(n);
+    return n;
+  }
+
+  std::uint8_t get_new(bit_reader& in, std::uint64_t word, unsigned length) {
+    const auto symbol = static_cast<std::uint8_t>(word);
+    in.skip(length + 8);
+    learn(symbol);
+    return symbol;
+  }
+  void renew() {
+    if (!table_) table_ = std::make_unique<table>();
+    assign_codes(history_.renew(), [&](const coded_symbol& c) {
+      known_[c.symbol] = true;
+      const auto entry = static_cast<std::uint16_t>(c.symbol << 4 | c.length);
+      for (std::size_t at = c.code; at < table_->size(); at += std::size_t{1} << c.length)
+        (*table_)[at] = entry;
+    });
+  }
+
+  detail::symbol_history history_;
+  std::array<bool, symbol_count> known_{};
+  std::unique_ptr<table> table_;  ///< by the next bits: symbol << 4 | length of its code
+};
+
+/// A number: a symbol that says how large it is, with its two highest bits after the first, and
+/// the rest as they are.
+inline void put_number(model_writer& model, bit_writer& out, std::uint64_t value) {
+  if (value < 16) return model.put(out, static_cast<std::uint8_t>(value));
+  const auto high = detail::bits_of(value) - 1;  // at least 4
+  const auto rest = high - 2;
+  const auto symbol = 16 + (high - 4) * 4 + ((value >> rest) & 3);
+  model.put(out, static_cast<std::uint8_t>(symbol));
+  out.put_long(value & detail::low_bits(rest), rest);
+}
+inline std::uint64_t get_number(model_reader& model, bit_reader& in) {
+  const unsigned symbol = model.get(in);
+  if (symbol < 16) return symbol;
+  const auto rest = (symbol - 16) / 4 + 2;
+  return (std::uint64_t{4} | ((symbol - 16) & 3)) << rest | in.get_long(rest);
+}
+
+}  // namespace joinery::codec::transit
