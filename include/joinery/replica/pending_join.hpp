@@ -170,11 +170,11 @@ result<state::stored_batch> read_records(V& view, const pending_join* join, stat
   if (!other) return other;
 
   // Up to where both are known.
-  std::optional<bytes> end;
+  std::optional<short_bytes> end;
   for (const auto* batch : {&*own, &*other})
     if (batch->more && (!end || batch->records.back().first < *end))
       end = batch->records.back().first;
-  std::map<bytes, stored> merged;
+  std::map<short_bytes, stored> merged;
   for (auto& [k, record] : own->records)
     if (!end || k <= *end) merged.emplace(k, std::move(record));
   for (auto& [k, record] : other->records) {

@@ -131,8 +131,8 @@ class repairs {
         if (out.size() < most) out.push_back({state.replicas[at.replica], at.seq});
     }
     for (const auto& r : ledger_.missing_records()) {
-      auto key = r.key;
-      if (const auto part = part_of(r)) key = bytes{part->first.key};
+      bytes key{r.key.view()};
+      if (const auto part = part_of(r)) key = part->first.key;
       wanted record{{}, 0, std::string{state.names[state::table_of(r.table)]}, std::move(key)};
       if (out.size() < most && (out.empty() || out.back() != record))
         out.push_back(std::move(record));

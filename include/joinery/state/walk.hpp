@@ -13,6 +13,7 @@
 
 #include "joinery/base/result.hpp"
 #include "joinery/base/shared_bytes.hpp"
+#include "joinery/base/short_bytes.hpp"
 #include "joinery/state/names.hpp"
 
 namespace joinery::state {
@@ -31,11 +32,11 @@ struct batch_limits {
 
 /// Records in key order; `more` when there may be others behind the last one.
 struct stored_batch {
-  std::vector<std::pair<bytes, stored_record>> records;
+  std::vector<std::pair<short_bytes, stored_record>> records;
   bool more = false;
 };
 struct newer_batch {
-  std::vector<std::pair<bytes, shared_bytes>> records;
+  std::vector<std::pair<short_bytes, shared_bytes>> records;
   bool more = false;
 };
 
@@ -50,8 +51,9 @@ concept cold_records = requires(C& c, name_index table, bytes_view key, batch_li
 namespace detail {
 
 /// The last key up to which both batches are complete; nothing when both are to their ends.
-inline std::optional<bytes> known_up_to(const stored_batch& stored, const newer_batch& newer) {
-  std::optional<bytes> end;
+inline std::optional<short_bytes> known_up_to(const stored_batch& stored,
+                                              const newer_batch& newer) {
+  std::optional<short_bytes> end;
   if (stored.more) end = stored.records.back().first;
   if (newer.more && (!end || newer.records.back().first < *end)) end = newer.records.back().first;
   return end;
@@ -60,8 +62,8 @@ inline std::optional<bytes> known_up_to(const stored_batch& stored, const newer_
 /// Calls `each(key, packed) -> bool` for what both hold up to `end`, the newer one where both have
 /// a key; false when it stopped.
 template <class F>
-bool visit_merged(stored_batch& stored, const newer_batch& newer, const std::optional<bytes>& end,
-                  F&& each) {
+bool visit_merged(stored_batch& stored, const newer_batch& newer,
+                  const std::optional<short_bytes>& end, F&& each) {
   auto s = stored.records.begin();
   auto n = newer.records.begin();
   const auto within = [&](auto at, const auto& records) {
@@ -98,7 +100,7 @@ result<> walk_records(Newer&& newer, C& cold, name_index table, bytes_view from,
     const auto end = detail::known_up_to(*stored, changed);
     if (!detail::visit_merged(*stored, changed, end, each)) return {};
     if (!end) return {};
-    next = *end + '\0';
+    next.assign(end->view()).push_back('\0');
   }
 }
 

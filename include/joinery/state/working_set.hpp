@@ -26,7 +26,7 @@ namespace joinery::state {
 
 struct record_name {
   name_index table = 0;
-  bytes key;
+  short_bytes key;
 };
 struct record_name_view {
   name_index table = 0;
@@ -300,10 +300,9 @@ class working_set {
     constexpr std::size_t of_allocation = 16;
     constexpr std::size_t node = sizeof(slot) + 4 * sizeof(void*);  // with its place in the table
     constexpr std::size_t set_node = 5 * sizeof(void*) + of_allocation;
-    const auto key = s.name_.key.capacity();
     const auto before = s.weight_;
-    s.weight_ = node + of_allocation + s.packed.memory() + (s.dirty_ ? set_node : 0) +
-                (key <= bytes{}.capacity() ? 0 : key + 1 + of_allocation);
+    s.weight_ =
+        node + of_allocation + s.name_.key.memory() + s.packed.memory() + (s.dirty_ ? set_node : 0);
     memory_ += s.weight_;
     memory_ -= before;
   }
