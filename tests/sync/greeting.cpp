@@ -198,6 +198,45 @@ TEST_CASE("heads of many origins travel in several messages") {
   CHECK(again.a.sent() + again.b.sent() == 0);
 }
 
+TEST_CASE("replicas that know thousands of others do not list them when little has changed") {
+  fake_endpoint a{1}, b{2};
+  const auto write = [](fake_endpoint& e, int origin, std::uint64_t seq) {
+    const auto id = *replica_id::from_bytes(
+        crypto::hasher{}.add(std::to_string(origin)).finish().view().substr(0, 16));
+    codec::changeset_writer w;
+    w.add("t", "k", {crdt::cell_action::create, 1, "", {}, ""});
+    const auto data = w.encode(id, seq, 5 + seq, {});
+    const bytes_view view{data};
+    REQUIRE(e.ingest({&view, 1}));
+  };
+  for (int i = 0; i < 2000; ++i) {
+    write(a, i, 1);
+    write(b, i, 1);
+  }
+  const auto bytes_of_meeting = [&] {
+    fake_session x{a, {}, 0}, y{b, {}, 0};
+    std::size_t size = 0;
+    for (bool quiet = false; !quiet;) {
+      x.wake(0);
+      y.wake(0);
+      const auto there = x.take_output(), back = y.take_output();
+      quiet = there.empty() && back.empty();
+      size += there.size() + back.size();
+      REQUIRE(y.receive(there, 0));
+      REQUIRE(x.receive(back, 0));
+    }
+    CHECK(x.in_sync());
+    CHECK(y.in_sync());
+    CHECK(a.log().size() == b.log().size());
+    return size;
+  };
+  CHECK(bytes_of_meeting() < 500);  // equal: two digests
+  write(a, 7, 2);
+  write(b, 1234, 2);
+  CHECK(bytes_of_meeting() < 12'000);  // a whole list has 116,000, on each side
+  CHECK(bytes_of_meeting() < 500);
+}
+
 TEST_CASE("the peer's error says who found it") {
   fake_endpoint a{1}, b{2};
   for (int i = 0; i < 5; ++i) a.commit();

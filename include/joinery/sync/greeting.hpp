@@ -10,6 +10,7 @@
 
 #include "joinery/codec/descriptor.hpp"
 #include "joinery/sync/admission.hpp"
+#include "joinery/sync/heads_comparison.hpp"
 #include "joinery/sync/hello.hpp"
 #include "joinery/sync/lineage.hpp"
 #include "joinery/sync/outbox.hpp"
@@ -50,19 +51,26 @@ class greeting {
     m.verify = options.verify;
     m.selective = options.tables.has_value();
     m.memory = options.memory;
-    out.put(message::hello, encode(m));
-    for (std::span<const history::head> left{ours}; !left.empty();) {
-      const auto n = std::min(left.size(), heads_per_message);
-      out.put(message::heads, encode_heads(left.first(n)));
-      left = left.subspan(n);
+    if (ours.size() <= few_heads) {
+      out.put(message::hello, encode(m));
+      tell(ours, out);
+      return {};
     }
+    std::sort(ours.begin(), ours.end(),
+              [](const auto& a, const auto& b) { return a.origin < b.origin; });
+    m.heads = heads_comparison::digest_of(ours);
+    out.put(message::hello, encode(m));
+    ours_ = std::move(ours);
     return {};
   }
 
   /// Takes one message; true when the greeting is over.
   result<bool> take(E& e, message type, bytes_view payload, lineage<E>& chains, outbox& out) {
     if (type == message::hello && next_ == stage::hello) return take_hello(e, payload, chains, out);
-    if (type == message::heads && next_ == stage::heads) return take_heads(e, payload, chains, out);
+    if (type == message::heads && next_ == stage::heads && !comparison_)
+      return take_heads(e, payload, chains, out);
+    if (type == message::ranges && next_ == stage::heads && comparison_)
+      return take_ranges(e, payload, chains, out);
     if (type == message::schema && next_ == stage::schema) return take_schema(e, payload);
     return out_of_place(type, "while greeting");
   }
@@ -93,7 +101,40 @@ class greeting {
     if (auto in = admits(e, m->replica); !in) return in.error();
     peer_ = *m;
     next_ = stage::heads;
-    return peer_.head_count == 0 ? compare(e, chains, out) : result<bool>{false};
+    if (ours_.empty()) return peer_.head_count == 0 ? compare(e, chains, out) : result<bool>{false};
+    auto ours = std::exchange(ours_, {});
+    if (!peer_.heads) {  // it has few, and told them already
+      tell(ours, out);
+      return peer_.head_count == 0 ? compare(e, chains, out) : result<bool>{false};
+    }
+    if (*peer_.heads == heads_comparison::digest_of(ours)) {
+      heads_ = std::move(ours);
+      return compare(e, chains, out);
+    }
+    comparison_.emplace(std::move(ours), peer_.head_count);
+    say_round(out);
+    return false;
+  }
+
+  static void tell(std::span<const history::head> heads, outbox& out) {
+    while (!heads.empty()) {
+      const auto n = std::min(heads.size(), heads_per_message);
+      out.put(message::heads, encode_heads(heads.first(n)));
+      heads = heads.subspan(n);
+    }
+  }
+  void say_round(outbox& out) const {
+    for (const auto& said : comparison_->round()) out.put(message::ranges, said);
+  }
+
+  result<bool> take_ranges(E& e, bytes_view payload, lineage<E>& chains, outbox& out) {
+    const auto over = comparison_->take(payload);
+    if (!over) return unreadable("ranges");
+    if (!*over) return false;
+    if (!comparison_->done()) return say_round(out), false;
+    heads_ = std::move(*comparison_).theirs();
+    comparison_.reset();
+    return compare(e, chains, out);
   }
 
   result<bool> take_heads(E& e, bytes_view payload, lineage<E>& chains, outbox& out) {
@@ -131,10 +172,15 @@ class greeting {
     return true;
   }
 
+  // So many are told at once, and nobody waits for an answer.
+  static constexpr std::size_t few_heads = 64;
+
   stage next_ = stage::hello;
   std::uint64_t fingerprint_ = 0;
   hello peer_;
   std::vector<history::head> heads_;
+  std::vector<history::head> ours_;  // what was not told: there are many
+  std::optional<heads_comparison> comparison_;
 };
 
 }  // namespace joinery::sync

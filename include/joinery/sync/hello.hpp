@@ -11,6 +11,7 @@
 
 #include "joinery/causal/replica_id.hpp"
 #include "joinery/codec/pack.hpp"
+#include "joinery/crypto/hash.hpp"
 #include "joinery/sync/options.hpp"
 
 namespace joinery::sync {
@@ -24,8 +25,9 @@ struct hello {
   std::uint64_t oldest = oldest_protocol_version;  ///< the oldest version that the sender speaks
   space_id space;
   replica_id replica;
-  std::uint64_t fingerprint = 0;  ///< of the schema
-  std::uint64_t head_count = 0;   ///< how many heads follow
+  std::uint64_t fingerprint = 0;        ///< of the schema
+  std::uint64_t head_count = 0;         ///< how many heads the sender has
+  std::optional<crypto::digest> heads;  ///< of all of them, when there are more than a few
   std::uint64_t max_frame = 0;
   std::uint64_t credit = 0;
   std::uint64_t idle_ms = 0;  ///< the sender gives up after this long without a byte; 0: never
@@ -37,7 +39,7 @@ struct hello {
 inline bytes encode(const hello& m) {
   bytes out;
   codec::pack_writer w{out};
-  w.array(13);
+  w.array(14);
   w.text(protocol_magic);
   w.u64(m.version);
   w.u64(m.oldest);
@@ -51,6 +53,7 @@ inline bytes encode(const hello& m) {
   w.boolean(m.verify);
   w.boolean(m.selective);
   w.u64(m.memory);
+  w.binary(m.heads ? m.heads->view() : bytes_view{});
   return out;
 }
 
@@ -75,11 +78,14 @@ inline std::optional<hello> read_hello(bytes_view payload) {
   m.verify = in.boolean();
   m.selective = in.boolean();
   m.memory = in.u64_up_to(codec::transit::max_memory);
+  const auto heads = in.binary();
+  m.heads = crypto::digest::from_bytes(heads);
+  if (m.heads.has_value() == heads.empty()) return std::nullopt;
   if (!in.ok() || !space || !replica || replica->is_none()) return std::nullopt;
   if (m.max_frame < min_frame_limit || m.credit < min_window) return std::nullopt;
   if (m.memory < codec::transit::min_memory) return std::nullopt;
   // A newer peer may say more than we understand.
-  const bool whole = m.version > protocol_version ? items >= 13 : items == 13 && in.finished();
+  const bool whole = m.version > protocol_version ? items >= 14 : items == 14 && in.finished();
   if (!whole) return std::nullopt;
   m.space = *space;
   m.replica = *replica;

@@ -40,6 +40,7 @@ enum class message : std::uint8_t {
   snapshot_chunk = 15,    ///< a chunk, in pieces
   refetch = 18,
   refetched = 19,
+  ranges = 20,  ///< heads_comparison.hpp
 };
 
 /// A piece of something that may be too large for one frame: a changeset, a chunk of a snapshot.

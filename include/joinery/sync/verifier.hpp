@@ -7,23 +7,17 @@
 #pragma once
 
 #include "joinery/sync/endpoint.hpp"
+#include "joinery/sync/heads_comparison.hpp"
 #include "joinery/sync/outbox.hpp"
 
 namespace joinery::sync {
 
-/// BLAKE2b-256 over (origin ‖ seq as 8 bytes big-endian ‖ chain) of every head, ascending by
-/// origin.
+/// The digest of every head, whatever their order.
 inline crypto::digest heads_digest(std::vector<history::head> heads) {
   std::erase_if(heads, [](const auto& h) { return h.seq == 0; });
   std::sort(heads.begin(), heads.end(),
             [](const auto& a, const auto& b) { return a.origin < b.origin; });
-  crypto::hasher hash;
-  for (const auto& h : heads) {
-    bytes seq;
-    byte_writer{seq}.fixed64(h.seq);
-    hash.add(h.origin.view()).add(seq).add(h.chain.view());
-  }
-  return hash.finish();
+  return heads_comparison::digest_of(heads);
 }
 
 template <endpoint E>
