@@ -74,7 +74,7 @@ class link {
 
 /// An engine that keeps its log, however old its changesets are.
 memory_engine keeping() {
-  auto options = in_memory_options();
+  auto options = without_snapshots();
   options.retain_log_bytes = options.retain_log_ms = std::uint64_t{1} << 50;
   return memory_engine::open(joinery::history::memory_storage{}, options).value();
 }
