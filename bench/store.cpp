@@ -44,10 +44,15 @@ joinery::replica_options cached(bool all) {
 void warm_up(lmdb_engine& e, const fitness_workload& w) {
   for (const auto& key : w.keys) check(!e.record(fitness_table, key).value().empty(), "a record");
 }
-/// An engine for reading whose records are all in memory, or none. One is open at a time.
+/// The engine that is read from: one is open at a time, and a store opens once.
+std::optional<lmdb_engine>& the_reading_engine() {
+  static std::optional<lmdb_engine> e;
+  return e;
+}
+/// An engine for reading whose records are all in memory, or none.
 lmdb_engine& reading_engine(const stored& s, bool hot) {
   static std::pair<const stored*, bool> open_for;
-  static std::optional<lmdb_engine> e;
+  auto& e = the_reading_engine();
   if (e && open_for == std::pair{&s, hot}) return *e;
   e.reset();
   open_for = {&s, hot};
@@ -119,6 +124,7 @@ sample scan(std::uint32_t records, bool hot) {
 /// Memory for each record that is in the working set, against its canonical bytes.
 sample memory(std::uint32_t records) {
   const auto& s = stored_of(records);
+  the_reading_engine().reset();
   sample out;
   const auto before = anonymous_memory();
   auto e = open_on_disk(s.settled_folder, cached(true));
