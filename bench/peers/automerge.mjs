@@ -5,7 +5,7 @@
 // counter. Automerge has no set: tags are a map with the tag as the key, as its users write them,
 // and an add puts the key even where it is there. A delete removes only the writes that it saw, so
 // adds win; but a put of the value that a key has already is dropped, so adding a tag that is there
-// does not protect it from a delete elsewhere.
+// does not protect it from a delete elsewhere: 49 776 tags are left.
 //
 // Its JavaScript API keeps plain objects of the whole document beside it, and copies the map of
 // 10 000 records in each `change`. That is the way `change`, measured only when asked for (--slow).
@@ -14,6 +14,7 @@
 // as in its files; a bundle holds them column by column.
 import * as A from '@automerge/automerge';
 import { fields, kinds } from './fitness_w.mjs';
+import { addsThatChangeWin } from './tag_rules.mjs';
 
 const actors = [
   '8e1f6b0c5d2a47f39b64c7e05a13d298',
@@ -90,9 +91,10 @@ function changed(replica, ops, keys) {
   });
 }
 
-export function ways({ keys }) {
+export function ways(workload) {
+  const { keys } = workload;
   const common = {
-    addWins: false,
+    tags: addsThatChangeWin(workload),
     base,
     open(bytes, r) {
       const replica = load(bytes, actors[r]);

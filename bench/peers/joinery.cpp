@@ -422,13 +422,13 @@ void print(const char* name, std::size_t repetitions, const workload& w, const f
   std::printf("}%s\n", last ? "" : ",");
 }
 
-/// Calls `once` so many times, but not again after 45 s; gives how often.
+/// Calls `once` so many times, but not again after 75 s; gives how often.
 template <class F>
 std::size_t repeat(std::size_t repetitions, F&& once) {
   const auto start = std::chrono::steady_clock::now();
   for (std::size_t done = 1;; ++done) {
     once();
-    if (done == repetitions || std::chrono::steady_clock::now() - start > std::chrono::seconds{45})
+    if (done == repetitions || std::chrono::steady_clock::now() - start > std::chrono::seconds{75})
       return done;
   }
 }

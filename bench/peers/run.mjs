@@ -63,9 +63,9 @@ console.log(
     .join(', '),
 );
 print(
-  `fitness-W(100 000, 4), one thread, medians; time is what the thread worked, for sqlite-sync and
-joinery on disk what passed. exchange: encoding, sending and merging together; open: until one
-record was read; read: until all were.`,
+  `fitness-W(100 000, 4), one thread, medians; time is what the thread worked, for joinery on disk
+what passed. exchange: encoding, sending and merging together; open: until one record was read;
+read: until all were.`,
   [
     ['', (row) => row.name],
     ['runs', (row) => row.repetitions],
