@@ -50,8 +50,8 @@ class local_cold_reader {
         auto record = history::open_record(full, value, history::area::local);
         if (!record) return met(table, inner), outcome = record.error(), true;
         size += record->packed.size();
-        out.records.emplace_back(bytes{inner},
-                                 state::stored_record{shared_bytes{record->packed}, record->position});
+        out.records.emplace_back(
+            bytes{inner}, state::stored_record{shared_bytes{record->packed}, record->position});
         return true;
       });
       return outcome;
