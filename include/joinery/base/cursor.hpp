@@ -38,8 +38,12 @@ class byte_reader {
   // Whoever merges spends its time in here: what is short is read in place.
 
   [[gnu::always_inline]] std::uint64_t varint() noexcept {
-    if (at_ != end_)
-      if (const auto byte = static_cast<std::uint8_t>(*at_); byte < 0x80) return ++at_, byte;
+    if (at_ == end_) return fail(), std::uint64_t{0};
+    const auto first = static_cast<std::uint8_t>(*at_);
+    if (first < 0x80) return ++at_, first;
+    if (end_ - at_ > 1)
+      if (const auto second = static_cast<std::uint8_t>(at_[1]); second - 1u < 0x7F)
+        return at_ += 2, static_cast<std::uint64_t>(first & 0x7F) | std::uint64_t{second} << 7;
     return long_varint();
   }
 
@@ -111,6 +115,10 @@ class basic_byte_writer {
   void u8(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
   void varint(std::uint64_t value) {
     if (value < 0x80) return u8(static_cast<std::uint8_t>(value));
+    if (value < 0x4000) {
+      const char two[] = {static_cast<char>(value | 0x80), static_cast<char>(value >> 7)};
+      return static_cast<void>(out_.append(two, 2));
+    }
     char raw[10];
     std::size_t n = 0;
     for (; value >= 0x80; value >>= 7) raw[n++] = static_cast<char>(value | 0x80);
