@@ -1,7 +1,7 @@
 // short_bytes: a byte string that is seldom long, and never changed.
 //
-// Purpose: keys. The sixteen bytes of a random key fit in place, where a `std::string` would ask the
-// allocator for each record in memory and each record of a walk.
+// Purpose: keys. The sixteen bytes of a random key fit in place, where a `std::string` would ask
+// the allocator for each record in memory and each record of a walk.
 // Invariants: up to `room` bytes stand in the object itself, longer ones on the heap.
 // Thread-safety: as a `std::string`.
 #pragma once
