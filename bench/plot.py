@@ -79,7 +79,7 @@ def decades(low, high):
 
 def short(value):
     for factor, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= factor:
+        if value >= factor and value % (factor / 10) == 0:
             return f"{value / factor:g} {letter}"
     return f"{value:g}"
 
