@@ -15,7 +15,8 @@ import math
 import pathlib
 import sys
 
-import table
+sys.dont_write_bytecode = True
+import table  # noqa: E402, it stands beside this one
 
 WIDTH, HEIGHT = 600, 360
 LEFT, RIGHT, TOP, BOTTOM = 76, 210, 36, 48
