@@ -5,7 +5,9 @@
 // direction that the operations go; `back` is what comes back for each operation, acknowledgements
 // and credit. The limit is the entropy of the operations as the workload draws them.
 // codec: nanoseconds for an operation in the transit form, written and read, without the session.
-// Lines: wire-live wire-bulk wire-fresh wire-codec-live wire-codec-bulk
+// form: the bytes of bulk in the transit form alone, over more and more records, in a memory that
+// holds them all.
+// Lines: wire-live wire-bulk wire-fresh wire-codec-live wire-codec-bulk wire-form/records:
 #include <cmath>
 
 #include "fitness_engine.hpp"
@@ -72,18 +74,11 @@ class link {
   session a_, b_;
 };
 
-/// An engine that keeps its log, however old its changesets are.
-memory_engine keeping() {
-  auto options = without_snapshots();
-  options.retain_log_bytes = options.retain_log_ms = std::uint64_t{1} << 50;
-  return memory_engine::open(joinery::history::memory_storage{}, options).value();
-}
-
 enum class manner { live, bulk, fresh };
 
 sample wire(manner how) {
   const auto& w = fitness(fitness_records);
-  auto a = keeping(), b = keeping();
+  auto a = open_in_memory(), b = open_in_memory();
   feed(a, w.base_changesets, 1);
   if (how == manner::fresh) feed(b, w.base_changesets, 1);
   std::optional<link> between;
@@ -116,13 +111,15 @@ sample wire(manner how) {
 }
 
 /// Changesets through an encoder and a decoder that know the base, so many in a frame.
-sample codec(std::size_t frame) {
-  const auto& w = fitness(fitness_records);
+sample codec(std::uint32_t records, std::size_t frame) {
+  const auto& w = fitness(records);
+  const auto memory =
+      std::max(joinery::sync::session_options{}.memory, std::uint64_t{80} * records);
   constexpr std::size_t most = joinery::codec::max_frame_body;
-  joinery::codec::transit::encoder encoder{joinery::sync::session_options{}.memory};
+  joinery::codec::transit::encoder encoder{memory};
   // One is timed, the other's output is looked at.
-  joinery::codec::transit::decoder decoder{joinery::sync::session_options{}.memory};
-  joinery::codec::transit::decoder checked{joinery::sync::session_options{}.memory};
+  joinery::codec::transit::decoder decoder{memory};
+  joinery::codec::transit::decoder checked{memory};
   const auto encode = [&](std::span<const bytes> changes, std::size_t of_frame) {
     std::vector<bytes> out;
     for (; !changes.empty(); changes = changes.subspan(std::min(of_frame, changes.size()))) {
@@ -158,13 +155,25 @@ sample codec(std::size_t frame) {
   return s;
 }
 
+sample form(std::uint32_t records) {
+  auto s = codec(records, 500);
+  s.joinery = s.more["bytes"];
+  s.more.erase("bytes");
+  s.limit = entropy_of(fitness(records));
+  return s;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   line("wire-live", {"B/op", measure::at_most, 11}, [] { return wire(manner::live); });
   line("wire-bulk", {"B/op", measure::at_most, 7}, [] { return wire(manner::bulk); });
   line("wire-fresh", {"B/op"}, [] { return wire(manner::fresh); });
-  line("wire-codec-live", {"ns/op", measure::at_most, 300}, [] { return codec(1); });
-  line("wire-codec-bulk", {"ns/op", measure::at_most, 300}, [] { return codec(500); });
+  line("wire-codec-live", {"ns/op", measure::at_most, 300},
+       [] { return codec(fitness_records, 1); });
+  line("wire-codec-bulk", {"ns/op", measure::at_most, 300},
+       [] { return codec(fitness_records, 500); });
+  for (const std::uint32_t records : {10'000u, 100'000u, 1'000'000u})
+    line("wire-form/records:" + std::to_string(records), {"B/op"}, [=] { return form(records); });
   return run(argc, argv);
 }
