@@ -38,7 +38,7 @@ struct session_options {
   /// Bytes for what is remembered of the changesets of a session, each way, so that keys and names
   /// need not travel again: 64 a record. Both sides go by the lower of theirs; little is taken
   /// before it is needed.
-  std::uint64_t memory = 4u << 20;
+  std::uint64_t memory = 8u << 20;
   std::size_t low_water = 256u << 10;  ///< produce more when less output than this is pending
 
   std::uint64_t greeting_timeout_ms = 10'000;
