@@ -119,11 +119,8 @@ class basic_byte_writer {
       const char two[] = {static_cast<char>(value | 0x80), static_cast<char>(value >> 7)};
       return static_cast<void>(out_.append(two, 2));
     }
-    char raw[10];
-    std::size_t n = 0;
-    for (; value >= 0x80; value >>= 7) raw[n++] = static_cast<char>(value | 0x80);
-    raw[n++] = static_cast<char>(value);
-    out_.append(raw, n);
+    for (; value >= 0x80; value >>= 7) u8(static_cast<std::uint8_t>(value | 0x80));
+    u8(static_cast<std::uint8_t>(value));
   }
   void zigzag(std::int64_t value) {
     varint(static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63));
