@@ -42,7 +42,7 @@ struct stream {
 }  // namespace
 
 TEST_CASE("changesets come out as they went in") {
-  const auto memory = GENERATE(codec::transit::min_memory, std::uint64_t{1} << 20);
+  const auto memory = GENERATE(as<std::uint64_t>{}, codec::transit::min_memory, 1u << 20);
   const auto seed = GENERATE(range(1u, 13u));
   changeset_source source{seed};
   stream s{memory};
