@@ -372,6 +372,7 @@ std::vector<bytes> seeds() {
   return out;
 }
 
-const registration here{{"session", run, seeds, {4096, 4u << 20, 500}}};
+// Two honest sessions are part of each input, each with the compressors of both directions.
+const registration here{{"session", run, seeds, {4096, 8u << 20, 500}}};
 
 }  // namespace fuzz::of_sessions

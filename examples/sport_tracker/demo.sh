@@ -42,6 +42,7 @@ run() {
 # done the commands on its standard input.
 serve() {
   printf 'phone$ sport_tracker serve 0\n'
+  : >serve.out  # or that of the last time is read below
   { cat; echo digest; } | "$program" --store phone.store serve 0 >serve.out 2>serve.err &
   server=$!
   local tries
@@ -91,10 +92,10 @@ tell "The phone deletes a workout that the watch edits: the edit will bring it b
 phone workouts delete "$walk_key"
 watch workouts edit "$walk_key" title "Walk with Maja"
 
-tell "The phone writes a post, and is used while it serves: sixty friends give kudos."
+tell "The phone writes a post, and is used while it serves: four hundred friends give kudos."
 phone post add "Over the pass before breakfast! #ride"
 post_key=$("$program" --store phone.store post | awk 'NR == 1 { print $1 }')
-serve < <(for ((i = 0; i < 60; ++i)); do echo "profile kudos give"; done)
+serve < <(for ((i = 0; i < 400; ++i)); do echo "profile kudos give"; done)
 
 tell "They sync, and the watch is killed in the middle of it."
 before=$(changesets_of watch)

@@ -12,6 +12,7 @@
 // Thread-safety: none; guarded by its owner. Several threads may look at once, while none changes.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -139,8 +140,11 @@ class working_set {
   /// Walks `table` from `from` in key order (walk.hpp). `each` may change the working set.
   template <cold_records C, class F>
   result<> for_each(C& cold, name_index table, bytes_view from, F&& each) {
-    return walk_records([this](auto t, auto key, auto limits) { return newer(t, key, limits); },
-                        cold, table, from, each);
+    const auto newest = [this](auto t, auto key, auto limits) {
+      put_in_order();
+      return newer(t, key, limits);
+    };
+    return walk_records(newest, cold, table, from, each);
   }
 
   /// Walks the parts that `of` names, from the one of `element` on: `each(beginning, const
@@ -173,13 +177,25 @@ class working_set {
   template <class F>
   void for_each_dirty(name_index table, bytes_view key, F&& each) const {
     const record_name_view from{table, key};
-    put_in_order();
+    const std::lock_guard lock(ordering_);
+    std::vector<const slot*> fresh;  // in order, without changing what others look at
+    for (const auto* f : fresh_)
+      if (!record_order{}(f->name_, from)) fresh.push_back(f);
+    std::sort(fresh.begin(), fresh.end(), slot_order{});
     auto a = dirty_.lower_bound(from);
     auto b = writing_.lower_bound(from);
-    while (a != dirty_.end() || b != writing_.end()) {
-      const bool first = b == writing_.end() || (a != dirty_.end() && slot_order{}(*a, *b));
-      if (!each(std::as_const(first ? **a : **b))) return;
-      first ? ++a : ++b;
+    auto c = fresh.cbegin();
+    for (;;) {
+      const slot* first = a != dirty_.end() ? *a : nullptr;
+      if (b != writing_.end() && (first == nullptr || slot_order{}(*b, first))) first = *b;
+      if (c != fresh.cend() && (first == nullptr || slot_order{}(*c, first))) first = *c;
+      if (first == nullptr || !each(*first)) return;
+      if (a != dirty_.end() && *a == first)
+        ++a;
+      else if (b != writing_.end() && *b == first)
+        ++b;
+      else
+        ++c;
     }
   }
   /// How often something was changed: equal numbers mean equal records.
@@ -274,7 +290,8 @@ class working_set {
     std::swap(changes_, other.changes_);
   }
 
-  void put_in_order() const {
+  // By the owner alone; others may look meanwhile.
+  void put_in_order() {
     const std::lock_guard lock(ordering_);
     for (auto* s : fresh_) dirty_.insert(s);
     fresh_.clear();
@@ -326,10 +343,10 @@ class working_set {
   }
 
   std::uint64_t seed_ = codec::checksum({}, reinterpret_cast<std::uintptr_t>(this));
-  slot_table<slot> slots_;            // owns them
-  mutable movable_mutex ordering_;    // of those who look at once
-  mutable std::vector<slot*> fresh_;  // dirty, and not in order yet
-  mutable slot_set dirty_;
+  slot_table<slot> slots_;          // owns them
+  mutable movable_mutex ordering_;  // of who puts in order and who walks
+  std::vector<slot*> fresh_;        // dirty, and not in order yet
+  slot_set dirty_;
   slot_set writing_;  // dirty when the snapshot under way began, and not written yet
   slot* newest_ = nullptr;
   slot* oldest_ = nullptr;
