@@ -230,7 +230,8 @@ class working_set {
     writing_.clear();
   }
   [[nodiscard]] std::size_t to_write() const noexcept { return writing_.size(); }
-  [[nodiscard]] std::size_t dirty_count() const noexcept {
+  [[nodiscard]] std::size_t dirty_count() const {
+    const std::lock_guard lock(ordering_);
     return dirty_.size() + fresh_.size() + to_write();
   }
 
