@@ -119,7 +119,7 @@ class reading {
   }
 
   std::string wrong_;
-  int rounds_ = 0;
+  std::atomic<int> rounds_{0};
   std::thread thread_;  // last: it uses the others
 };
 
@@ -163,7 +163,10 @@ void run(Storage first, Storage second, int moves) {
     }
     // Readers come round at the last version, too.
     known.note(a.endpoint().log_size(), a.digest().value());
-    for (int n = 0; n < 2000 && known.compared() == 0; ++n)
+    const auto all_came_round = [&] {
+      return known.compared() > 0 && one.rounds() > 0 && two.rounds() > 0 && three.rounds() > 0;
+    };
+    for (int n = 0; n < 5000 && !all_came_round(); ++n)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     done = true;
     for (auto* r : {&one, &two, &three}) {
