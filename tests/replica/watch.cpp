@@ -92,10 +92,10 @@ class watched {
     for (const auto& r : b.records) {
       if (schema::is_system_table(r.table)) continue;
       ++events;
-      auto& known = mirror_[{r.table, r.key}];
+      auto& known = mirror_[{r.table, bytes{r.key.view()}}];
       // What is not told of may have moved the record in ways that nobody sees.
       if (known != r.before && state::visible_change(known, r.before))
-        wrong.push_back("the record was otherwise before: " + r.key);
+        wrong.push_back("the record was otherwise before: " + bytes{r.key.view()});
       if (state::visible_change(r.before, r.after) != r.kind) wrong.push_back("the kind");
       known = r.after;
     }

@@ -44,7 +44,7 @@ class byte_buffer {
     ++size_;
   }
   /// Precondition: `data` is not part of it.
-  void append(const char* data, std::size_t n) {
+  [[gnu::always_inline]] void append(const char* data, std::size_t n) {
     if (n == 0) return;
     std::memcpy(room(n), data, n);
     size_ += n;
@@ -67,7 +67,7 @@ class byte_buffer {
   void added(std::size_t n) noexcept { size_ += n; }
 
  private:
-  void grow(std::size_t n) {
+  [[gnu::noinline]] void grow(std::size_t n) {
     const auto capacity = std::max<std::size_t>({2 * capacity_, size_ + n, 64});
     std::unique_ptr<char[]> data(new char[capacity]);
     if (size_ > 0) std::memcpy(data.get(), data_.get(), size_);

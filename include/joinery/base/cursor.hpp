@@ -7,12 +7,18 @@
 // Thread-safety: none needed; both are short-lived values.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
 #include "joinery/base/byte_buffer.hpp"
 
 namespace joinery {
+
+/// A number whose bytes in memory are in big-endian order, and back.
+constexpr std::uint64_t big_endian(std::uint64_t value) noexcept {
+  return std::endian::native == std::endian::little ? __builtin_bswap64(value) : value;
+}
 
 class byte_reader {
  public:
@@ -44,7 +50,18 @@ class byte_reader {
     if (end_ - at_ > 1)
       if (const auto second = static_cast<std::uint8_t>(at_[1]); second - 1u < 0x7F)
         return at_ += 2, static_cast<std::uint64_t>(first & 0x7F) | std::uint64_t{second} << 7;
-    return long_varint();
+    const auto found = long_varint(at_, end_);
+    if (found.end == nullptr) return fail(), std::uint64_t{0};
+    at_ = found.end;
+    return found.value;
+  }
+  /// Takes the next two varints if both are of one byte.
+  [[gnu::always_inline]] bool two_short(std::uint8_t& a, std::uint8_t& b) noexcept {
+    if (end_ - at_ < 2 || ((at_[0] | at_[1]) & 0x80) != 0) return false;
+    a = static_cast<std::uint8_t>(at_[0]);
+    b = static_cast<std::uint8_t>(at_[1]);
+    at_ += 2;
+    return true;
   }
 
   /// A varint that must be at most `limit`.
@@ -61,12 +78,10 @@ class byte_reader {
 
   std::uint64_t fixed64() noexcept {
     if (left() < 8) return fail(), std::uint64_t{0};
-    unsigned char raw[8];
-    std::memcpy(raw, at_, sizeof raw);
-    at_ += sizeof raw;
-    std::uint64_t value = 0;
-    for (const auto byte : raw) value = value << 8 | byte;
-    return value;
+    std::uint64_t ordered = 0;
+    std::memcpy(&ordered, at_, sizeof ordered);
+    at_ += sizeof ordered;
+    return big_endian(ordered);
   }
 
   /// The next `n` bytes.
@@ -86,18 +101,22 @@ class byte_reader {
   }
 
  private:
-  [[gnu::noinline]] std::uint64_t long_varint() noexcept {
+  struct long_number {
+    std::uint64_t value;
+    const char* end;  // null: it is none
+  };
+  // Not of the reader itself, which can stay in registers like this.
+  [[gnu::noinline]] static long_number long_varint(const char* at, const char* end) noexcept {
     std::uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
-      if (at_ == end_) break;
-      const auto byte = static_cast<std::uint8_t>(*at_++);
+      if (at == end) break;
+      const auto byte = static_cast<std::uint8_t>(*at++);
       if (shift == 63 && byte > 1) break;  // above 64 bits
       if (shift > 0 && byte == 0) break;   // not the shortest form
       value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
-      if (byte < 0x80) return value;
+      if (byte < 0x80) return {value, at};
     }
-    fail();
-    return 0;
+    return {0, nullptr};
   }
 
   const char* begin_;
@@ -105,6 +124,19 @@ class byte_reader {
   const char* end_;
   bool ok_ = true;
 };
+
+inline constexpr std::size_t max_varint = 10;
+
+/// Writes a varint where there is room for one, and gives its length.
+[[gnu::always_inline]] inline std::size_t put_varint(char* to, std::uint64_t value) noexcept {
+  if (value < 0x80) return *to = static_cast<char>(value), 1;
+  to[0] = static_cast<char>(value | 0x80);
+  if (value < 0x4000) return to[1] = static_cast<char>(value >> 7), 2;
+  std::size_t n = 1;
+  for (value >>= 7; value >= 0x80; value >>= 7) to[n++] = static_cast<char>(value | 0x80);
+  to[n++] = static_cast<char>(value);
+  return n;
+}
 
 /// Appends to bytes that outlive it: a string, or a `byte_buffer`.
 template <class Out>
@@ -114,21 +146,19 @@ class basic_byte_writer {
 
   void u8(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
   void varint(std::uint64_t value) {
-    if (value < 0x80) return u8(static_cast<std::uint8_t>(value));
-    if (value < 0x4000) {
-      const char two[] = {static_cast<char>(value | 0x80), static_cast<char>(value >> 7)};
-      return static_cast<void>(out_.append(two, 2));
+    if constexpr (requires { out_.room(max_varint); }) {
+      out_.added(put_varint(out_.room(max_varint), value));
+    } else {
+      for (; value >= 0x80; value >>= 7) u8(static_cast<std::uint8_t>(value | 0x80));
+      u8(static_cast<std::uint8_t>(value));
     }
-    for (; value >= 0x80; value >>= 7) u8(static_cast<std::uint8_t>(value | 0x80));
-    u8(static_cast<std::uint8_t>(value));
   }
   void zigzag(std::int64_t value) {
     varint(static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63));
   }
   void fixed64(std::uint64_t value) {
-    char raw[8];
-    for (auto& byte : raw) byte = static_cast<char>(value >> 56), value <<= 8;
-    out_.append(raw, sizeof raw);
+    const auto ordered = big_endian(value);
+    out_.append(reinterpret_cast<const char*>(&ordered), sizeof ordered);
   }
   void raw(bytes_view data) { out_.append(data); }
   void block(bytes_view data) {
@@ -149,9 +179,9 @@ inline void fill_in_length(byte_buffer& out, std::size_t at, std::uint64_t value
     out[at] = static_cast<char>(value);
     return;
   }
-  bytes length;
-  byte_writer{length}.varint(value);
-  out.replace(at, 1, length);
+  char length[max_varint];
+  const auto size = put_varint(length, value);
+  out.replace(at, 1, {length, size});
 }
 
 /// How many bytes `varint(value)` takes.

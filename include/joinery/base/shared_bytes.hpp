@@ -13,7 +13,7 @@
 #include <new>
 #include <utility>
 
-#include "joinery/base/bytes.hpp"
+#include "joinery/base/edits.hpp"
 
 namespace joinery {
 
@@ -55,26 +55,10 @@ class shared_bytes {
   /// As std::string's; the content has this one owner then. Precondition: `at + removed <= size()`,
   /// and `by` is not part of the content.
   void replace(std::size_t at, std::size_t removed, bytes_view by) {
-    const auto tail = size() - at - removed;
-    const auto size = at + by.size() + tail;
-    if (block_ == nullptr || size > block_->capacity || !is_sole_owner()) {
-      if (size == 0) return clear();
-      shared_bytes changed;
-      changed.block_ =
-          make(size + (block_ != nullptr ? size / 8 : 0));  // it grows again, most likely
-      const auto old = view();
-      changed.put(0, old.substr(0, at));
-      changed.put(at, by);
-      changed.put(at + by.size(), old.substr(at + removed));
-      changed.block_->size = size;
-      std::swap(block_, changed.block_);
-      return;
-    }
-    if (removed != by.size())
-      std::memmove(block_->content() + at + by.size(), block_->content() + at + removed, tail);
-    put(at, by);
-    block_->size = size;
+    const byte_edit one{at, removed, by};
+    change({&one, 1});
   }
+  friend void make_edits(shared_bytes& content, byte_edits all) { content.change(all); }
   /// Whether a change would be made in place. Acquires what former owners did with the content.
   [[nodiscard]] bool is_sole_owner() const noexcept {
     return block_ == nullptr || block_->owners.load(std::memory_order_acquire) == 1;
@@ -106,6 +90,46 @@ class shared_bytes {
   }
   void put(std::size_t at, bytes_view data) noexcept {
     if (!data.empty()) std::memcpy(block_->content() + at, data.data(), data.size());
+  }
+
+  void change(byte_edits all) {
+    auto size = this->size();
+    auto most = size;  // on the way: the edits are made from the last to the first
+    for (const auto& e : all) {
+      size += e.by.size() - e.removed;
+      if (e.by.size() > e.removed) most += e.by.size() - e.removed;
+    }
+    if (block_ == nullptr || most > block_->capacity || !is_sole_owner()) return renew(all, size);
+    auto* const content = block_->content();
+    for (auto e = all.rbegin(); e != all.rend(); ++e) {
+      if (e->removed != e->by.size()) {
+        std::memmove(content + e->at + e->by.size(), content + e->at + e->removed,
+                     block_->size - e->at - e->removed);
+        block_->size += e->by.size() - e->removed;
+      }
+      put(e->at, e->by);
+    }
+  }
+  // Puts the content, with the edits, elsewhere.
+  void renew(byte_edits all, std::size_t size) {
+    if (size == 0) return clear();
+    shared_bytes changed;
+    changed.block_ =
+        make(size + (block_ != nullptr ? size / 8 : 0));  // it grows again, most likely
+    changed.block_->size = size;
+    const auto old = view();
+    std::size_t from = 0, to = 0;
+    const auto add = [&](bytes_view data) {
+      changed.put(to, data);
+      to += data.size();
+    };
+    for (const auto& e : all) {
+      add({old.data() + from, e.at - from});
+      add(e.by);
+      from = e.at + e.removed;
+    }
+    add({old.data() + from, old.size() - from});
+    std::swap(block_, changed.block_);
   }
 
   block* block_ = nullptr;

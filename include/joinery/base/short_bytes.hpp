@@ -31,14 +31,13 @@ class short_bytes {
   }
   short_bytes(const bytes& content) : short_bytes(bytes_view{content}) {}
   short_bytes(const short_bytes& other) : short_bytes(other.view()) {}
-  short_bytes(short_bytes&& other) noexcept { swap(other); }
+  short_bytes(short_bytes&& other) noexcept { take(other); }
   short_bytes& operator=(short_bytes other) noexcept {
-    swap(other);
+    drop();
+    take(other);
     return *this;
   }
-  ~short_bytes() {
-    if (size_ > room) delete[] heap();
-  }
+  ~short_bytes() { drop(); }
 
   [[nodiscard]] bytes_view view() const noexcept {
     return {size_ > room ? heap() : in_place_, size_};
@@ -71,9 +70,13 @@ class short_bytes {
     std::memcpy(&at, in_place_, sizeof at);
     return at;
   }
-  void swap(short_bytes& other) noexcept {
-    std::swap(size_, other.size_);
-    std::swap(in_place_, other.in_place_);
+  void drop() noexcept {
+    if (size_ > room) delete[] heap();
+  }
+  // Precondition: this has nothing on the heap.
+  void take(short_bytes& other) noexcept {
+    size_ = std::exchange(other.size_, 0);
+    std::memcpy(in_place_, other.in_place_, room);
   }
 
   std::uint32_t size_ = 0;

@@ -1,33 +1,25 @@
-// changeset: the atomic unit of change, as bytes and taken apart.
+// changeset: the atomic unit of change, taken apart.
 //
-// Purpose: encodes one committed transaction of one replica, and decodes it within limits. The
-// bytes are immutable and forwarded verbatim, so decoding never needs to give the same bytes again.
+// Purpose: one committed transaction of one replica, decoded within limits. Its bytes are immutable
+// and forwarded verbatim, so decoding never needs to give the same bytes again.
 // Format: docs/format.md. MessagePack [1, origin, seq, hlc, [[replica, increase]…], [name…],
 // [[table, key, [op…]]…]].
 // Invariants: a decoded changeset is well-formed throughout: applying it cannot fail half-way.
 // Thread-safety: values; the views of a decoded one point into its bytes.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <vector>
 
 #include "joinery/base/result.hpp"
 #include "joinery/causal/hlc.hpp"
 #include "joinery/causal/replica_id.hpp"
+#include "joinery/codec/changeset_writer.hpp"
 #include "joinery/codec/limits.hpp"
 #include "joinery/codec/pack.hpp"
 #include "joinery/crdt/dispatch.hpp"
 
 namespace joinery::codec {
-
-inline constexpr std::uint64_t changeset_format = 1;
-
-/// How much of another replica the origin has seen since its previous changeset.
-struct seen_increase {
-  replica_id replica;
-  std::uint64_t increase = 0;
-};
 
 /// One operation on a record.
 struct record_op {
@@ -64,89 +56,13 @@ struct changeset {
   }
 };
 
-/// Collects a transaction's operations and writes the changeset.
-class changeset_writer {
- public:
-  struct op {
-    crdt::cell_action action{};
-    std::uint64_t incarnation = 0;
-    std::string_view field;  ///< must outlive the writer, as must `table`
-    crdt::shape type;
-    bytes delta;
-  };
-
-  void add(std::string_view table, bytes_view key, op o) {
-    records_[{table, bytes{key}}].push_back(std::move(o));
-  }
-  [[nodiscard]] bool empty() const noexcept { return records_.empty(); }
-  void clear() noexcept { records_.clear(); }
-
-  [[nodiscard]] auto& records() noexcept { return records_; }
-  [[nodiscard]] const auto& records() const noexcept { return records_; }
-
-  [[nodiscard]] bytes encode(const replica_id& origin, std::uint64_t seq, causal::hlc time,
-                             const std::vector<seen_increase>& seen) const {
-    std::vector<std::string_view> names;
-    std::map<std::string_view, std::size_t> index;  // once there are many
-    const auto name = [&](std::string_view n) {
-      constexpr std::size_t few = 16;
-      const auto some = std::min(names.size(), few);
-      for (std::size_t i = 0; i < some; ++i)
-        if (names[i] == n) return i;
-      if (names.size() > few)
-        if (const auto at = index.find(n); at != index.end()) return at->second;
-      names.push_back(n);
-      if (names.size() > few) index.emplace(n, names.size() - 1);
-      return names.size() - 1;
-    };
-    names.reserve(8);
-    for (const auto& [where, ops] : records_) {
-      name(where.first);
-      for (const auto& o : ops)
-        if (crdt::carries_delta(o.action)) name(o.field);
-    }
-
-    byte_buffer out;
-    basic_pack_writer w{out};
-    w.array(7);
-    w.u64(changeset_format);
-    w.binary(origin.view());
-    w.u64(seq);
-    w.u64(time);
-    w.array(seen.size());
-    for (const auto& s : seen) {
-      w.array(2);
-      w.binary(s.replica.view());
-      w.u64(s.increase);
-    }
-    w.array(names.size());
-    for (const auto n : names) w.text(n);
-    w.array(records_.size());
-    for (const auto& [where, ops] : records_) {
-      w.array(3);
-      w.u64(name(where.first));
-      w.binary(where.second);
-      w.array(ops.size());
-      for (const auto& o : ops) {
-        const bool update = crdt::carries_delta(o.action);
-        w.array(update ? 5 : 2);
-        w.u64(static_cast<std::uint64_t>(o.action));
-        w.u64(o.incarnation);
-        if (!update) continue;
-        w.u64(name(o.field));
-        w.u64(o.type.code());
-        w.binary(o.delta);
-      }
-    }
-    return bytes{out.view()};
-  }
-
- private:
-  // Operations on different records do not see each other, so only their order within one counts.
-  std::map<std::pair<std::string_view, bytes>, std::vector<op>> records_;
-};
-
 namespace detail {
+
+/// Whether `a` comes before `b`, by table name and key.
+inline bool ascend(const changeset& c, const changed_record& a, const changed_record& b) {
+  const int tables = a.table == b.table ? 0 : c.names[a.table].compare(c.names[b.table]);
+  return tables < 0 || (tables == 0 && a.key < b.key);
+}
 
 inline void read_ops(pack_reader& in, changeset& c) {
   const auto record = static_cast<std::uint32_t>(c.records.size());
@@ -156,8 +72,7 @@ inline void read_ops(pack_reader& in, changeset& c) {
   if (key_size == 0 || key_size > max_key) in.fail();
   // Each record once: its operations are applied together or, in a replay that has them already,
   // skipped together.
-  const auto name_of = [&](const changed_record& r) { return std::pair{c.names[r.table], r.key}; };
-  if (record > 0 && name_of(c.records[record - 1]) >= name_of(c.records[record])) in.fail();
+  if (record > 0 && !ascend(c, c.records[record - 1], c.records[record])) in.fail();
   for (auto n = in.array(); n > 0 && in.ok(); --n) {
     record_op op;
     op.record = record;

@@ -38,7 +38,7 @@ class basic_pack_writer {
  private:
   struct sink {
     Out& out;
-    void write(const char* data, std::size_t n) { out.append(data, n); }
+    [[gnu::always_inline]] void write(const char* data, std::size_t n) { out.append(data, n); }
   };
   sink sink_;
   msgpack::packer<sink> packer_;
@@ -53,22 +53,24 @@ class pack_reader {
   /// True when everything was read and nothing was wrong.
   [[nodiscard]] bool finished() const noexcept { return in_.finished(); }
 
+  // Whoever merges spends its time in here: what is short is read in place.
+
   /// The length of the array that comes next; its items follow, each of at least a byte.
-  std::size_t array() noexcept {
+  [[gnu::always_inline]] std::size_t array() noexcept {
     const auto lead = in_.u8();
     const auto n = (lead & 0xF0) == 0x90 ? lead & 0x0Fu : sized(lead, 0xDC, 1);
     if (n > in_.left()) return fail(), std::size_t{0};
     return static_cast<std::size_t>(n);
   }
   /// As `array`, for one that must have `n` items.
-  void array_of(std::size_t n) noexcept {
+  [[gnu::always_inline]] void array_of(std::size_t n) noexcept {
     if (array() != n) fail();
   }
-  std::uint64_t u64() noexcept {
+  [[gnu::always_inline]] std::uint64_t u64() noexcept {
     const auto lead = in_.u8();
     return lead < 0x80 ? lead : sized(lead, 0xCC, 0, 3);
   }
-  std::uint64_t u64_up_to(std::uint64_t limit) noexcept {
+  [[gnu::always_inline]] std::uint64_t u64_up_to(std::uint64_t limit) noexcept {
     const auto v = u64();
     if (v > limit) return fail(), std::uint64_t{0};
     return v;
@@ -83,15 +85,18 @@ class pack_reader {
     const auto lead = in_.u8();
     return in_.take((lead & 0xE0) == 0xA0 ? lead & 0x1Fu : sized(lead, 0xD9, 0));
   }
-  bytes_view binary() noexcept { return in_.take(sized(in_.u8(), 0xC4, 0)); }
+  [[gnu::always_inline]] bytes_view binary() noexcept {
+    const auto lead = in_.u8();
+    return in_.take(lead == 0xC4 ? in_.u8() : sized(lead, 0xC4, 0));
+  }
 
   void fail() noexcept { in_.fail(); }
 
  private:
   // The number after a lead byte, big-endian: 2^narrowest bytes long for `first`, twice as long for
   // each lead byte above it, up to 2^widest.
-  std::uint64_t sized(std::uint8_t lead, std::uint8_t first, unsigned narrowest,
-                      unsigned widest = 2) noexcept {
+  [[gnu::noinline]] std::uint64_t sized(std::uint8_t lead, std::uint8_t first, unsigned narrowest,
+                                        unsigned widest = 2) noexcept {
     const auto steps = static_cast<unsigned>(lead) - first + narrowest;
     if (lead < first || steps > widest) return fail(), std::uint64_t{0};
     std::uint64_t value = 0;

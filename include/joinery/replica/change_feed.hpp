@@ -75,7 +75,13 @@ class change_feed {
                const shared_bytes& after, bool parts, bool local = false) {
     const auto kind = state::visible_change(before, after, parts);
     if (!kind) return;
-    gathered_.push_back({std::string{table}, bytes{key}, std::move(before), after, *kind, local});
+    auto& told = gathered_.emplace_back();
+    told.table = table;
+    told.key = key;
+    told.before = std::move(before);
+    told.after = after;
+    told.kind = *kind;
+    told.local = local;
   }
   /// Ends the changeset's batch.
   void finish(const change_origin& from) {

@@ -194,10 +194,10 @@ class local_side : public local_schema<Engine> {
   }
   result<> prepare(const codec::changeset_writer& changes) {
     size_ = 0;
-    for (const auto& [where, ops] : changes.records()) {
-      size_ += where.second.size();
-      for (const auto& op : ops) size_ += op.delta.size() + 8;
-    }
+    changes.for_each_record([&](auto, bytes_view key, auto ops) {
+      size_ += key.size();
+      for (const auto* e : ops) size_ += e->what.delta.size() + 8;
+    });
     const auto limit = self().options_.max_changeset_bytes;
     if (size_ > limit)
       return error{errc::too_large, "a transaction of " + std::to_string(size_) + " local bytes",

@@ -85,21 +85,24 @@ class local_tables {
   template <state::cold_records C>
   result<> prepare(C& cold, const codec::changeset_writer& changes, causal::hlc time) {
     const auto by = stamp(time);
-    for (const auto& [where, ops] : changes.records()) {
-      const auto table = names.add(where.first);
-      auto stored = cold.load(table, where.second);
-      if (!stored) return stored.error();
+    result<> done;
+    changes.for_each_record([&](std::string_view in, bytes_view key, auto ops) {
+      if (!done) return;
+      const auto table = names.add(in);
+      auto stored = cold.load(table, key);
+      if (!stored) return static_cast<void>(done = stored.error());
       bytes packed{*stored ? (*stored)->packed.view() : bytes_view{}};
-      change c{table, where.second, bytes{packed}, {}};
-      for (const auto& op : ops) {
+      change c{table, bytes{key}, packed, {}};
+      for (const auto* e : ops) {
+        const auto& op = e->what;
         state::field_id field;
         if (crdt::carries_delta(op.action)) field = {names.add(op.field), op.type};
         state::apply_op(packed, op.action, op.incarnation, field, op.delta, by);
       }
       if (crdt::read_cell(packed).alive()) c.after = std::move(packed);
       changes_.push_back(std::move(c));
-    }
-    return {};
+    });
+    return done;
   }
   /// Adds a record of another store; `portable` as in state/portable_record.hpp.
   void add(change c) { changes_.push_back(std::move(c)); }

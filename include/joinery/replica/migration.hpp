@@ -46,8 +46,9 @@ class table_migrator final : private draft_source {
       if (!more) return more.error();
       auto done = engine_.commit(changes_);
       if (!done) return done.error();
-      report_.records += changes_.records().size();
+      report_.records += records_;
       changes_.clear();
+      records_ = 0;
       if (!*more) return {};
     }
   }
@@ -62,15 +63,17 @@ class table_migrator final : private draft_source {
     bool more = false;
     std::size_t size = 0;
     auto walked = engine_.for_each(Table::name, from, [&](bytes_view key, bytes_view packed) {
-      if (changes_.records().size() >= max_records || size >= max_bytes) {
+      if (records_ >= max_records || size >= max_bytes) {
         from = key;
         more = true;
         return false;
       }
       if (!crdt::read_cell(packed).alive()) return true;
       packed_ = packed;
+      const auto before = size;
       Table::template for_each_option<schema::migration_option>(
           [&]<class Migration>(const Migration&) { size += fill<Migration>(key); });
+      records_ += size > before ? 1 : 0;
       return true;
     });
     if (!walked) return walked.error();
@@ -160,6 +163,7 @@ class table_migrator final : private draft_source {
   causal::version context_;
   bytes packed_;  // of the record that is looked at
   codec::changeset_writer changes_;
+  std::size_t records_ = 0;  // in `changes_`
 };
 
 /// Runs the migrations of all tables, and notes that they are done when none failed.

@@ -19,9 +19,9 @@ namespace joinery::detail {
 struct part_rules {
   std::size_t threshold = ~std::size_t{0};  ///< a field above this many bytes is taken apart
   std::uint32_t epoch = 0;                  ///< of generations that are made now
-  std::uint64_t prepared = 0;    ///< parts of generations up to this log position were looked up
-  bool sweep_due = true;         ///< some generation may be in no record any more
-  crdt::detail::splice scratch;  ///< of whoever folds
+  std::uint64_t prepared = 0;  ///< parts of generations up to this log position were looked up
+  bool sweep_due = true;       ///< some generation may be in no record any more
+  state::op_scratch scratch;   ///< of whoever folds
 };
 
 class record_folding {
@@ -35,7 +35,7 @@ class record_folding {
     if (slot_ == nullptr) return;
     before_ = slot_->position;
     folds_ = before_ < position_;
-    incarnation_ = crdt::read_cell(slot_->packed).incarnation;
+    existed_ = !slot_->packed.empty();
   }
 
   /// Whether the record itself does not stand for the changeset's position yet.
@@ -49,6 +49,7 @@ class record_folding {
     if (!folds_) return catch_up(op, field, by);
     const auto done = state::apply_op(slot_->packed, op.action, op.incarnation, field, op.delta, by,
                                       rules_.scratch);
+    renewed_ = renewed_ || done.renewed;
     if (done.parts) return apply_to_part(done.parts, field, op.delta, by);
     constexpr auto most = std::size_t{1} << state::generation::operation_bits;
     if (done.size > rules_.threshold && state::has_entries(field.type) && number + 1 < most &&
@@ -60,8 +61,7 @@ class record_folding {
   void finish() {
     if (slot_ == nullptr) return;
     if (folds_) {
-      const auto now = crdt::read_cell(slot_->packed).incarnation;
-      rules_.sweep_due = rules_.sweep_due || (incarnation_ > 0 && now != incarnation_);
+      rules_.sweep_due = rules_.sweep_due || (existed_ && renewed_);
       records_.changed(*slot_, position_);
     }
     for (auto* part : taken_out_) records_.taken_out(*part, position_, *slot_);
@@ -95,7 +95,7 @@ class record_folding {
       part = &records_.make(table, std::move(key), before_);
     }
     if (part->position >= position_) return;
-    auto& change = rules_.scratch;
+    auto& change = rules_.scratch.change;
     crdt::apply(field.type, part->packed, delta, by, change);
     if (change.removed == 0 && change.inserted.empty()) return;
     change.onto(part->packed);
@@ -120,8 +120,9 @@ class record_folding {
   slot* slot_;
   std::uint64_t position_;
   std::uint64_t before_ = 0;
-  std::uint64_t incarnation_ = 0;
   bool folds_ = false;
+  bool existed_ = false;
+  bool renewed_ = false;
   std::vector<slot*> taken_out_;
   std::vector<slot*> touched_;
 };

@@ -27,7 +27,7 @@ class schema_ledger {
     std::optional<codec::changeset_writer> out;
     for (std::size_t t = 0; t < ours.tables.size(); ++t) {
       const auto& table = ours.tables[t];
-      if (told_[t] || !touches(changes, table.name)) continue;
+      if (told_[t] || !changes.has_table(table.name)) continue;
       const auto packed = read(table.name);
       if (!packed) return packed.error();
       auto missing = missing_of(table, schema_record{*packed, names});
@@ -96,10 +96,6 @@ class schema_ledger {
     bytes out;
     byte_writer{out}.fixed64(codec::fingerprint(ours));
     return out;
-  }
-  static bool touches(const codec::changeset_writer& changes, std::string_view table) {
-    const auto at = changes.records().lower_bound({table, bytes{}});
-    return at != changes.records().end() && at->first.first == table;
   }
 
   std::vector<bool> told_;  // by table: whether the space was seen to have its descriptor

@@ -57,7 +57,8 @@ change_batch<Record> typed_batch(const state::change_batch& batch, F&& make_row)
     return crdt::read_cell(packed).alive() ? make_row(key, packed) : row<Record>{};
   };
   for (const auto& r : batch.records)
-    changes.push_back({r.key, r.kind, row_of(r.key, r.before), row_of(r.key, r.after)});
+    changes.push_back(
+        {bytes{r.key.view()}, r.kind, row_of(r.key, r.before), row_of(r.key, r.after)});
   return {batch.from, std::move(changes)};
 }
 

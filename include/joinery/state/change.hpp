@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "joinery/base/shared_bytes.hpp"
+#include "joinery/base/short_bytes.hpp"
 #include "joinery/causal/hlc.hpp"
 #include "joinery/causal/replica_id.hpp"
 #include "joinery/crdt/dispatch.hpp"
@@ -59,7 +60,7 @@ inline std::optional<change_kind> visible_change(bytes_view before, bytes_view a
 /// One record's change, packed (state/record.hpp).
 struct record_change {
   std::string table;
-  bytes key;
+  short_bytes key;
   shared_bytes before;
   shared_bytes after;
   change_kind kind{};

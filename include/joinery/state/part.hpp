@@ -67,9 +67,6 @@ struct part_group {
   generation made;
 };
 
-inline void write_fixed32(bytes& out, std::uint32_t n) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(n >> shift));
-}
 /// How the keys of all parts of a record begin.
 inline bytes parts_prefix(bytes_view record_key) {
   bytes out;
@@ -77,18 +74,24 @@ inline bytes parts_prefix(bytes_view record_key) {
   out.push_back(static_cast<char>(record_key.size() & 0xFF));
   return out += record_key;
 }
-/// How the keys of the group's parts begin.
-inline bytes parts_prefix(const part_group& g) {
-  auto out = parts_prefix(g.key);
-  write_fixed32(out, g.field.name);
-  write_fixed32(out, g.field.type.code());
-  write_fixed32(out, g.made.epoch);
-  byte_writer{out}.fixed64(g.made.made);
-  return out;
-}
+/// The key of the part that has the entry of `element`.
 inline bytes part_key(const part_group& g, bytes_view element) {
-  return parts_prefix(g).append(beginning(element));
+  const auto part = beginning(element);
+  bytes out;
+  out.reserve(2 + g.key.size() + 20 + part.size());
+  out.push_back(static_cast<char>(g.key.size() >> 8));
+  out.push_back(static_cast<char>(g.key.size() & 0xFF));
+  out += g.key;
+  byte_writer w{out};
+  w.fixed64(std::uint64_t{g.field.name} << 32 | g.field.type.code());
+  char epoch[4];
+  for (int n = 0; n < 4; ++n) epoch[n] = static_cast<char>(g.made.epoch >> (24 - 8 * n));
+  w.raw({epoch, sizeof epoch});
+  w.fixed64(g.made.made);
+  return out += part;
 }
+/// How the keys of the group's parts begin.
+inline bytes parts_prefix(const part_group& g) { return part_key(g, {}); }
 
 /// The group and the beginning that a part's key names; views into `key`.
 inline std::optional<std::pair<part_group, bytes_view>> read_part_key(name_index parts,

@@ -39,6 +39,12 @@ inline generation read_generation(bytes_view mark) {
 
 [[gnu::always_inline]] inline packed_field read_field(byte_reader& in) {
   packed_field f;
+  std::uint8_t name = 0, kind = 0;
+  if (in.two_short(name, kind)) {
+    f.id = {name, crdt::shape::from_code(kind)};
+    f.state = in.block();
+    return f;
+  }
   f.id.name = static_cast<name_index>(in.varint_up_to(0xFFFFFFFF));
   const auto code = static_cast<std::uint32_t>(in.varint_up_to(0xFFFFFFFF));
   f.id.type = crdt::shape::from_code(code & ~large_bit);
@@ -86,54 +92,69 @@ inline packed_field find_field(bytes_view value, field_id id) {
 /// The state of a field that stands in the record; empty when it was never written.
 inline bytes_view field_state(bytes_view value, field_id id) { return find_field(value, id).state; }
 
-/// What became of an operation on a record's field.
+/// What became of an operation on a record.
 struct applied {
   generation parts;      ///< of a large field: it is to be applied to the part of its element
   std::size_t size = 0;  ///< of the field's state, when it was applied
+  bool renewed = false;  ///< it began an incarnation in the place of an earlier one
+};
+
+/// Memory of whoever applies operations, used again for each.
+struct op_scratch {
+  byte_buffer header;  // how the record begins
+  byte_buffer prefix;  // what stands before a field's state
+  crdt::detail::splice change;
 };
 
 namespace detail {
 
-// Applies a delta to one field of the value that starts at `value_at`, moving only the bytes behind
-// it.
-template <class Record>
-applied apply_field(Record& record, std::size_t value_at, field_id id, bytes_view delta,
-                    const stamp& by, crdt::detail::splice& change) {
-  const auto first_write = [&](std::size_t at) -> applied {
-    crdt::apply(id.type, {}, delta, by, change);
-    bytes fresh;
-    byte_writer w{fresh};
-    write_field(w, id, change.inserted);
-    record.replace(at, 0, fresh);
-    return {{}, change.inserted.size()};
-  };
-  byte_reader in{bytes_view{record}.substr(value_at)};
-  while (!in.at_end()) {
-    const auto at = value_at + in.position();
+// The edits of one operation on a record.
+struct op_edits {
+  byte_edit all[3];
+  std::size_t count = 0;
+  void add(std::size_t at, std::size_t removed, bytes_view by) { all[count++] = {at, removed, by}; }
+};
+
+// What a delta changes in the field `id` of the value that starts at `value_at` in a record.
+inline applied edit_field(bytes_view value, std::size_t value_at, field_id id, bytes_view delta,
+                          const stamp& by, op_scratch& scratch, op_edits& out) {
+  auto& change = scratch.change;
+  auto& prefix = scratch.prefix;
+  byte_reader in{value};
+  std::size_t at = 0;
+  for (; !in.at_end(); at = in.position()) {
     const auto f = read_field(in);
-    if (!in.ok() || f.id > id) return first_write(at);
+    if (!in.ok() || f.id > id) break;
     if (f.id != id) continue;
-    if (f.parts) return {f.parts, 0};
+    if (f.parts) return {f.parts};
     crdt::apply(id.type, f.state, delta, by, change);
-    const auto size = f.state.size() - change.removed + change.inserted.size();
+    const auto was = f.state.size();
+    const auto size = was - change.removed + change.inserted.size();
     const auto end = value_at + in.position();
     if (size == 0) {
-      record.replace(at, end - at, bytes_view{});
+      out.add(value_at + at, in.position() - at, {});
       return {};
     }
-    const auto state_at = end - f.state.size();
-    change.at += state_at;
-    change.onto(record);
-    if (size == end - state_at) return {{}, size};
-    const auto length_size = varint_size(end - state_at);
-    const auto length_at = state_at - length_size;
-    auto& length = change.inserted;
-    length.clear();
-    buffer_writer{length}.varint(size);
-    record.replace(length_at, length_size, length.view());
+    if (size != was) {
+      prefix.clear();
+      buffer_writer{prefix}.varint(size);
+      const auto length_size = varint_size(was);
+      out.add(end - was - length_size, length_size, prefix.view());
+    }
+    out.add(end - was + change.at, change.removed, change.inserted.view());
     return {{}, size};
   }
-  return first_write(record.size());
+  crdt::apply(id.type, {}, delta, by, change);
+  const auto size = change.inserted.size();
+  if (size == 0) return {};
+  prefix.clear();
+  buffer_writer w{prefix};
+  w.varint(id.name);
+  w.varint(id.type.code());
+  w.varint(size);
+  out.add(value_at + at, 0, prefix.view());
+  out.add(value_at + at, 0, change.inserted.view());
+  return {{}, size};
 }
 
 }  // namespace detail
@@ -142,14 +163,22 @@ applied apply_field(Record& record, std::size_t value_at, field_id id, bytes_vie
 /// element of a large field, which is left to the caller. `scratch` is overwritten.
 template <class Record>
 applied apply_op(Record& record, crdt::cell_action action, std::uint64_t incarnation,
-                 field_id field, bytes_view delta, const stamp& by, crdt::detail::splice& scratch) {
-  if (const auto value_at = crdt::detail::touch_cell(record, incarnation, action, by, scratch))
-    return detail::apply_field(record, *value_at, field, delta, by, scratch);
-  return {};
+                 field_id field, bytes_view delta, const stamp& by, op_scratch& scratch) {
+  const bytes_view before{record};
+  const auto cell = crdt::detail::touch_cell(before, incarnation, action, by, scratch.header);
+  if (!cell) return {};
+  detail::op_edits change;
+  change.add(0, cell->header, scratch.header.view());
+  applied done;
+  if (crdt::carries_delta(action))
+    done = detail::edit_field(cell->value, cell->header, field, delta, by, scratch, change);
+  done.renewed = cell->incarnation < incarnation && !before.empty();
+  make_edits(record, {change.all, change.count});
+  return done;
 }
 inline applied apply_op(bytes& record, crdt::cell_action action, std::uint64_t incarnation,
                         field_id field, bytes_view delta, const stamp& by) {
-  crdt::detail::splice scratch;
+  op_scratch scratch;
   return apply_op(record, action, incarnation, field, delta, by, scratch);
 }
 

@@ -53,7 +53,7 @@ inline std::uint64_t incarnation_to_create(const cell_view& c) {
   return c.incarnation + 1;
 }
 
-inline cell_view read_cell(bytes_view packed) {
+[[gnu::always_inline]] inline cell_view read_cell(bytes_view packed) {
   cell_view c;
   if (packed.empty()) return c;
   byte_reader in{packed};
@@ -105,19 +105,18 @@ bool valid_cell_delta(bytes_view delta, F&& inner_ok) {
                                                                   : in.at_end();
 }
 
-/// The part of an operation that concerns the cell itself, done in place. Gives where the value
-/// starts when the operation is an update of this incarnation, whose delta is then to be applied
-/// there. `scratch` is overwritten.
-template <class Cell>
-std::optional<std::size_t> touch_cell(Cell& cell, std::uint64_t incarnation, cell_action action,
-                                      const stamp& by, splice& scratch) {
-  auto c = read_cell(bytes_view{cell});
+/// The part of an operation that concerns the cell itself: writes to `header` how the cell begins
+/// afterwards. Gives what it was, whose `header` bytes give way to these; for a new incarnation an
+/// empty cell, and all of its bytes do. Nothing when the operation is of an earlier incarnation.
+inline std::optional<cell_view> touch_cell(bytes_view cell, std::uint64_t incarnation,
+                                           cell_action action, const stamp& by,
+                                           byte_buffer& header) {
+  auto c = read_cell(cell);
   if (incarnation < c.incarnation) return std::nullopt;
   if (incarnation > c.incarnation) {
-    cell.clear();
     c = {};
+    c.header = cell.size();
   }
-  auto& header = scratch.inserted;
   header.clear();
   buffer_writer w{header};
   w.varint(incarnation);
@@ -131,11 +130,7 @@ std::optional<std::size_t> touch_cell(Cell& cell, std::uint64_t incarnation, cel
   else
     write_touched_dots(w, c.presence, by);
   fill_in_length(header, start - 1, header.size() - start);
-  scratch.at = 0;
-  scratch.removed = c.header;
-  scratch.onto(cell);
-  if (!carries_delta(action)) return std::nullopt;
-  return header.size();
+  return c;
 }
 
 /// `inner(value, delta, splice&)` says what an update does to the value. Changes `cell` in place;
@@ -145,12 +140,15 @@ void apply_cell(bytes& cell, bytes_view delta, const stamp& by, splice& scratch,
   byte_reader in{delta};
   const auto incarnation = in.varint();
   const auto action = static_cast<cell_action>(in.u8());
-  const auto value_at = touch_cell(cell, incarnation, action, by, scratch);
-  if (!value_at) return;
+  byte_buffer header;
+  const auto before = touch_cell(cell, incarnation, action, by, header);
+  if (!before) return;
   scratch.clear();
-  inner(bytes_view{cell}.substr(*value_at), in.rest(), scratch);
-  scratch.at += *value_at;
-  scratch.onto(cell);
+  if (carries_delta(action)) inner(before->value, in.rest(), scratch);
+  const byte_edit both[] = {
+      {0, before->header, header.view()},
+      {before->header + scratch.at, scratch.removed, scratch.inserted.view()}};
+  make_edits(cell, both);
 }
 
 /// `inner(a_value, b_value) -> bytes` joins the values. The higher incarnation is taken whole.

@@ -30,7 +30,7 @@ struct reindexing {
   }
 };
 
-inline dot read_dot(byte_reader& in) {
+[[gnu::always_inline]] inline dot read_dot(byte_reader& in) {
   const auto replica = in.varint_up_to(0xFFFFFFFF);
   const auto seq = in.varint();
   return {static_cast<replica_index>(replica), seq};
@@ -84,19 +84,29 @@ inline bool replaces(const stamp& by, dot earlier) {
   return by.context.seen(earlier) || earlier.replica == by.at.replica;
 }
 
-/// A touch: writes `packed` with `by` in place of every dot that it saw.
+/// A touch: writes `packed` with `by` in place of every dot that it saw. What stays is copied in
+/// whole stretches.
 inline void write_touched_dots(buffer_writer& out, bytes_view packed, const stamp& by) {
   bool written = false;
+  std::size_t copied = 0, read = 0;
+  const auto copy_rest = [&] { out.raw({packed.data() + copied, read - copied}); };
   byte_reader in{packed};
   while (!in.at_end()) {
     const auto d = read_dot(in);
     if (!in.ok()) break;
     if (!written && by.at < d) {
+      copy_rest();
+      copied = read;
       write_dot(out, by.at);
       written = true;
     }
-    if (!replaces(by, d)) write_dot(out, d);
+    if (replaces(by, d)) {
+      copy_rest();
+      copied = in.position();
+    }
+    read = in.position();
   }
+  copy_rest();
   if (!written) write_dot(out, by.at);
 }
 

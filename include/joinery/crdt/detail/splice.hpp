@@ -8,6 +8,7 @@
 #pragma once
 
 #include "joinery/base/byte_buffer.hpp"
+#include "joinery/base/edits.hpp"
 
 namespace joinery::crdt::detail {
 
