@@ -1,9 +1,10 @@
 // What a program pays for joinery when it is compiled: one translation unit with a schema of five
-// tables that opens a store, writes, reads, watches and asks an index, at -O2 and without Asio; the
-// same with more fields and tables; and the units of the sport tracker as they are built. Seconds
-// of the compiler's, whatever else the machine does. The limit is a unit that includes what
-// joinery includes of others, and nothing of joinery.
-// Lines: compile compile/fields: compile/tables: compile-tracker/
+// tables that opens a store, writes, reads, watches and asks an index, at -O2 and without Asio, in
+// a program that compiles the engine in one unit (joinery/separate.hpp); that unit; the same with
+// more fields and tables; all in one unit, as in a program that defines nothing; and the units of
+// the sport tracker as they are built. Seconds of the compiler's, whatever else the machine does.
+// The limit is a unit that includes what joinery includes of others, and nothing of joinery. Lines:
+// compile compile/fields: compile/tables: compile-engine compile-header-only compile-tracker/
 #include <sys/resource.h>
 
 #include <filesystem>
@@ -31,10 +32,11 @@ files::path written(const std::string& name, const std::string& text) {
 }
 
 /// Seconds of the compiler's.
-double compiled(const files::path& unit) {
+double compiled(const files::path& unit, bool separately) {
   const auto object = file_here("unit.o").string();
   files::remove(object);
-  const auto command = std::string{JOINERY_BENCH_COMPILER} + " -std=c++20 -O2 -DNDEBUG -I" +
+  const auto command = std::string{JOINERY_BENCH_COMPILER} + " -std=c++20 -O2 -DNDEBUG " +
+                       (separately ? "-DJOINERY_SEPARATE_COMPILATION -I" : "-I") +
                        (source / "include").string() + " -I" + (source / "examples").string() +
                        " -c " + unit.string() + " -o " + object;
   const auto used = [] {
@@ -109,21 +111,21 @@ std::string program(int tables, int fields) {
 
 double limit() {
   static const auto unit = written("limit.cpp", without_joinery());
-  static const double once = compiled(unit);
+  static const double once = compiled(unit, false);
   return once;
 }
 
-sample compile(const files::path& unit) {
+sample compile(const files::path& unit, bool separately = true) {
   const auto floor = limit();
-  const auto took = compiled(unit);
+  const auto took = compiled(unit, separately);
   return {took, took, floor};
 }
-sample compile(int tables, int fields) {
+sample compile(int tables, int fields, bool separately = true) {
   const auto name = std::to_string(tables) + "_" + std::to_string(fields) + ".cpp";
-  return compile(written(name, program(tables, fields)));
+  return compile(written(name, program(tables, fields)), separately);
 }
 
-/// The tracker's units: two are put together of many small files (its CMakeLists.txt).
+/// The tracker's units: one is put together of small files (its CMakeLists.txt).
 std::map<std::string, std::vector<files::path>> tracker() {
   const auto folder = source / "examples/sport_tracker";
   std::map<std::string, std::vector<files::path>> units;
@@ -132,8 +134,8 @@ std::map<std::string, std::vector<files::path>> tracker() {
     if (path.extension() != ".cpp") continue;
     const auto room = path.parent_path().filename().string();
     const auto stem = path.stem().string();
-    const bool of_schema = room == "commands" || stem == "command_line" || stem == "program";
-    units[of_schema ? "schema" : room == "network" ? "network" : stem].push_back(path);
+    const bool of_engine = room == "network" || stem == "engine";
+    units[of_engine ? "engine" : stem].push_back(path);
   }
   return units;
 }
@@ -142,6 +144,11 @@ std::map<std::string, std::vector<files::path>> tracker() {
 
 int main(int argc, char** argv) {
   line("compile", {"s", measure::at_most, 6}, [] { return compile(5, 8); });
+  line(
+      "compile-engine", {"s"},
+      [] { return compile(written("engine.cpp", "#include <joinery/separate.hpp>\n")); }, 1);
+  line(
+      "compile-header-only", {"s"}, [] { return compile(5, 8, false); }, 1);
   // A compiler's seconds hardly vary, and these are many: each is measured once.
   for (const int fields : {4, 32})
     line(

@@ -1,17 +1,15 @@
 // database: the tracker's replica on disk.
 //
-// Purpose: one name for the schema on LMDB, and how the program opens it.
+// Purpose: one name for the schema on LMDB.
 // Invariants: none of its own.
 // Thread-safety: as joinery::replica: one thread at a time.
 #pragma once
 
-#include "joinery/replica/replica.hpp"
-#include "joinery/store/lmdb.hpp"
+#include "joinery/joinery.hpp"
 #include "sport_tracker/schema.hpp"
 
 namespace sport_tracker {
 
-using storage_engine = joinery::engine<joinery::store::lmdb>;
-using database = joinery::replica<sport_schema, joinery::store::lmdb>;
+using database = joinery::stored_replica<sport_schema>;
 
 }  // namespace sport_tracker

@@ -23,11 +23,9 @@ database open_database(const invocation& what, access need) {
   joinery::store::lmdb_options where;
   where.path = what.store;
   where.read_only = need == access::read;
-  auto storage = joinery::store::lmdb::open(where);
-  if (!storage) throw joinery::failure(advised(storage.error()));
   joinery::replica_options options;
   options.space = joinery::space_named(what.space);
-  auto db = database::open(std::move(*storage), std::move(options));
+  auto db = joinery::open<sport_schema>(std::move(where), std::move(options));
   if (!db) throw joinery::failure(advised(db.error()));
   return std::move(*db);
 }
@@ -75,7 +73,7 @@ int run(const invocation& what) {
   context c{db, what.profile, std::cout, std::cerr, stays};
   int code = exit_done;
   if (stays) {
-    const network_context n{db.endpoint(), [&](const std::string& line) { run_line(c, line); },
+    const network_context n{engine_of(db), [&](const std::string& line) { run_line(c, line); },
                             what.verbose, std::cout, std::cerr};
     const bool once = what.sync && !what.sync->live;
     const auto before = once ? totals_of(db) : std::vector<total>{};

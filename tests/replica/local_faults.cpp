@@ -235,7 +235,7 @@ TEST_CASE("a reader sees both parts of a commit, or neither, at every moment") {
   d.db.reset();
   d.db.emplace(replica<notes_app, watched_storage>::open(std::move(storage), d.options).value());
   d.write([](auto& tx) { count_up(tx); }).value();
-  using reader_type = joinery::reader<notes_app, watched_storage>;
+  using reader_type = joinery::reader<notes_app>;
   std::vector<std::pair<reader_type, std::int64_t>> kept;
   const auto count_of = [](const reader_type& r) {
     const auto n = r.find<note>("n");

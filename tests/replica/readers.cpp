@@ -76,7 +76,7 @@ TEST_CASE("a reader that outlives its replica is closed, and its rows are not") 
   auto row = r.find<athlete>(key_of(1));
   db.reset();
   CHECK(code_of([&] { static_cast<void>(r.find<athlete>(key_of(1))); }) == errc::closed);
-  r = reader<app, memory_storage>{nullptr};
+  r = reader<app>{nullptr};
   CHECK(*row->name == 7);
 }
 

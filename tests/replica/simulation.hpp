@@ -37,7 +37,7 @@ class simulation {
  private:
   using name = std::pair<int, std::uint64_t>;  // replica, seq
 
-  using reader_type = reader<app, memory_storage>;
+  using reader_type = reader<app>;
   /// A reader, and what it is to show whatever happens to the replica.
   struct kept_reader {
     reader_type reader;

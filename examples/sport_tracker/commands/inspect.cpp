@@ -2,8 +2,8 @@
 #include <memory>
 #include <ostream>
 
-#include "joinery/tool/inspect.hpp"
 #include "sport_tracker/commands/commands.hpp"
+#include "sport_tracker/engine.hpp"
 
 namespace sport_tracker {
 namespace {
@@ -13,10 +13,8 @@ struct inspect_arguments {
 };
 
 int inspect_store(context& c, const inspect_arguments& a) {
-  joinery::tool::inspect_options options;
-  options.table = a.table;
-  if (!a.key.empty()) options.key = a.key;
-  const auto done = joinery::tool::inspect(c.db.endpoint(), c.out, options);
+  const auto done =
+      inspect(c.db, c.out, a.table, a.key.empty() ? std::nullopt : std::optional{a.key});
   if (!done && done.error().code == joinery::errc::not_found)
     throw input_error(printable(done.error().text()));
   done.value();

@@ -2,6 +2,7 @@
 #include <ostream>
 
 #include "sport_tracker/commands/commands.hpp"
+#include "sport_tracker/engine.hpp"
 
 namespace sport_tracker {
 namespace {
@@ -51,7 +52,7 @@ int show_status(context& c) {
   const auto digest = c.db.digest();
   const auto conflicts = c.db.conflicts();
   const auto s = c.db.status();
-  const auto disk = c.db.endpoint().storage().status().value();
+  const auto disk = disk_status(c.db).value();
   line(c.out, "space", s.space.hex());
   line(c.out, "replica", s.self.hex());
   line(c.out, "changesets", s.changesets);

@@ -31,7 +31,7 @@ int watch_table(context& c, const std::string& table) {
   bool known = table.empty();
   for (const auto& t : sport_schema::describe().tables) known = known || t.name == table;
   if (!known) throw input_error("there is no table " + printable(table));
-  c.watching.push_back(c.db.endpoint().watch(
+  c.watching.push_back(c.db.watch(
       {table, {}, {}}, [&out = c.out](const auto& batch) { print_changes(out, batch); }));
   c.out << "watching " << (table.empty() ? "everything" : table) << std::endl;
   return exit_done;

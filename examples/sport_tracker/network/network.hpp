@@ -10,14 +10,13 @@
 #include <iosfwd>
 #include <string>
 
-#include "joinery/replica/engine.hpp"
-#include "joinery/store/lmdb.hpp"
+#include "sport_tracker/engine.hpp"
 #include "sport_tracker/network/options.hpp"
 
 namespace sport_tracker {
 
 struct network_context {
-  joinery::engine<joinery::store::lmdb>& endpoint;
+  storage_engine& endpoint;
   std::function<void(const std::string&)> command;  ///< runs a line of the standard input
   bool verbose = false;
   std::ostream& out;

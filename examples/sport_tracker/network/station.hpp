@@ -15,7 +15,7 @@
 
 namespace sport_tracker {
 
-using hub = joinery::transport::tcp_hub<joinery::engine<joinery::store::lmdb>>;
+using hub = joinery::transport::tcp_hub<storage_engine>;
 
 class station {
  public:

@@ -12,7 +12,7 @@
 
 #include "joinery/codec/changeset.hpp"
 #include "joinery/crdt/coalesce.hpp"
-#include "joinery/replica/row.hpp"
+#include "joinery/replica/row_access.hpp"
 
 namespace joinery::detail {
 
@@ -30,7 +30,7 @@ class draft_source {
   [[nodiscard]] virtual causal::stamp stamp() const = 0;
 };
 
-class draft final : public schema::record_access {
+class draft final : public draft_record {
  public:
   using op = codec::changeset_writer::op;
 
@@ -51,14 +51,14 @@ class draft final : public schema::record_access {
   }
 
   [[nodiscard]] bool is_from(const draft_source& s) const noexcept { return &from_ == &s; }
-  [[nodiscard]] bool alive() const noexcept { return alive_; }
+  [[nodiscard]] bool alive() const noexcept override { return alive_; }
   [[nodiscard]] std::string_view table() const noexcept { return table_; }
   [[nodiscard]] bytes_view key() const noexcept { return key_; }
   [[nodiscard]] std::vector<op>& ops() noexcept { return ops_; }
 
   /// Makes the record: afresh when it is dead, as a touch when it lives. Every other change is a
   /// touch too.
-  void create() {
+  void create() override {
     if (!alive_) {
       ++incarnation_;
       if (incarnation_ > codec::max_incarnation)
@@ -72,7 +72,7 @@ class draft final : public schema::record_access {
     ops_.push_back({crdt::cell_action::create, incarnation_, {}, {}, {}});
   }
   /// False when there is nothing to erase.
-  bool erase() {
+  bool erase() override {
     if (!alive_) return false;
     alive_ = false;
     ops_.push_back({rule_ == schema::delete_rule::delete_wins ? crdt::cell_action::erase_final

@@ -33,7 +33,7 @@
 
 namespace joinery {
 
-template <history::storage Storage>
+template <class Storage>
 class engine : public detail::mending<engine<Storage>>,
                public detail::identity_of<engine<Storage>>,
                public detail::describing<engine<Storage>>,
@@ -275,7 +275,7 @@ class engine : public detail::mending<engine<Storage>>,
 
  private:
   friend class detail::identity_of<engine>;
-
+  static_assert(history::storage<Storage>);
   // Records that are not in memory, with what is still to be joined of a snapshot.
   detail::cold_reader<Storage> cold() noexcept {
     return {storage_, this->pending_, &repairs_.ledger()};

@@ -8,21 +8,10 @@
 // Thread-safety: none; lives for one call.
 #pragma once
 
+#include "joinery/replica/index_query.hpp"
 #include "joinery/replica/replica_state.hpp"
-#include "joinery/state/value_range.hpp"
 
 namespace joinery {
-
-/// What is asked of an index.
-struct index_query {
-  std::string table;
-  std::string field;
-  crdt::shape type;
-  state::value_range range{};
-  bool descending = false;
-  std::optional<state::index_entry> after{};  ///< where an earlier query ended
-  std::size_t batch = 256;                    ///< how many entries are read at once
-};
 
 namespace detail {
 

@@ -7,11 +7,24 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "joinery/replica/membership.hpp"
+#include "joinery/causal/replica_id.hpp"
 
 namespace joinery {
+
+enum class member_state : std::uint8_t {
+  unknown,  ///< never admitted
+  member,
+  leaving,  ///< evicted, or admitted only by such; counts until all members know
+  evicted,  ///< and all members know
+};
+
+constexpr std::string_view name_of(member_state s) noexcept {
+  constexpr std::string_view names[] = {"unknown", "member", "leaving", "evicted"};
+  return names[static_cast<std::size_t>(s)];
+}
 
 struct member {
   replica_id id;

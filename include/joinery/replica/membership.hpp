@@ -11,21 +11,10 @@
 
 #include "joinery/causal/stability.hpp"
 #include "joinery/history/origins.hpp"
+#include "joinery/replica/members.hpp"
 #include "joinery/replica/membership_table.hpp"
 
 namespace joinery {
-
-enum class member_state : std::uint8_t {
-  unknown,  ///< never admitted
-  member,
-  leaving,  ///< evicted, or admitted only by such; counts until all members know
-  evicted,  ///< and all members know
-};
-
-constexpr std::string_view name_of(member_state s) noexcept {
-  constexpr std::string_view names[] = {"unknown", "member", "leaving", "evicted"};
-  return names[static_cast<std::size_t>(s)];
-}
 
 namespace detail {
 

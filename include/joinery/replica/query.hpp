@@ -10,8 +10,7 @@
 // Thread-safety: as the replica, which it must not outlive.
 #pragma once
 
-#include "joinery/codec/checksum.hpp"
-#include "joinery/replica/engine.hpp"
+#include "joinery/crdt/value.hpp"
 #include "joinery/replica/row.hpp"
 
 namespace joinery {
@@ -23,50 +22,12 @@ struct query_page {
   bytes next;  ///< for `after`; opaque, may be stored; empty when there is nothing more
 };
 
-namespace detail {
-
-/// Which query a cursor belongs to: its table, field and direction.
-inline std::uint64_t cursor_seal(const index_query& q, bytes_view content) {
-  bytes all;
-  byte_writer w{all};
-  w.block(q.table);
-  w.block(q.field);
-  w.varint(q.type.code());
-  w.u8(q.descending ? 1 : 0);
-  w.raw(content);
-  return codec::checksum(all);
-}
-inline bytes write_cursor(const index_query& q, bytes_view value, bytes_view key) {
-  bytes content;
-  byte_writer w{content};
-  w.block(value);
-  w.block(key);
-  bytes out;
-  byte_writer sealed{out};
-  sealed.fixed64(cursor_seal(q, content));
-  sealed.raw(content);
-  return out;
-}
-inline result<state::index_entry> read_cursor(const index_query& q, bytes_view cursor) {
-  byte_reader in{cursor};
-  const auto seal = in.fixed64();
-  const auto content = in.rest();
-  state::index_entry out;
-  out.value = bytes{in.block()};
-  out.key = bytes{in.block()};
-  if (!in.finished() || seal != cursor_seal(q, content))
-    return error{errc::invalid_argument, "a cursor of another query, or a damaged one",
-                 q.table + "." + q.field, "start the query from its beginning"};
-  return out;
-}
-
-}  // namespace detail
-
-template <class Engine, class Record, class Value>
+template <class Record, class Value>
 class field_query {
  public:
-  field_query(Engine& engine, std::string_view table, std::string_view field, crdt::shape type)
-      : engine_(&engine), table_(table), q_{std::string{table}, std::string{field}, type} {}
+  field_query(detail::tables_port& from, std::string_view table, std::string_view field,
+              crdt::shape type)
+      : from_(&from), q_{std::string{table}, std::string{field}, type} {}
 
   // --- Which records ---
 
@@ -123,13 +84,8 @@ class field_query {
   template <class F>
   void for_each(F&& each) const {
     walk([&](bytes_view, bytes_view key, const shared_bytes& packed) {
-      const auto r = row_of(key, packed);
-      if constexpr (std::is_void_v<decltype(each(key, *r))>) {
-        each(key, *r);
-        return true;
-      } else {
-        return static_cast<bool>(each(key, *r));
-      }
+      const auto access = from_->row(q_.table, key, packed);
+      return detail::call_with_record<Record>(each, *access);
     });
   }
   /// The rows up to the limit, and a cursor.
@@ -140,10 +96,10 @@ class field_query {
     state::index_entry last;
     one_more.walk([&](bytes_view value, bytes_view key, const shared_bytes& packed) {
       if (out.rows.size() == limit_) {
-        out.next = detail::write_cursor(q_, last.value, last.key);
+        out.next = from_->cursor_behind(q_, last.value, last.key);
         return false;
       }
-      out.rows.push_back(row_of(key, packed));
+      out.rows.emplace_back(from_->row(q_.table, key, packed));
       last = {bytes{value}, bytes{key}};
       return true;
     });
@@ -164,37 +120,27 @@ class field_query {
     q.q_.range.upper = how;
     return q;
   }
-  template <class F>
-  void walk(F&& each) const {
+  void walk(function_ref<bool(bytes_view, bytes_view, const shared_bytes&)> each) const {
     if (limit_ == 0) return;
     auto q = q_;
-    if (!cursor_.empty()) q.after = detail::read_cursor(q_, cursor_).value();
     q.batch = std::min(q.batch, limit_);
     std::size_t n = 0;
-    engine_
-        ->scan_index(q,
-                     [&](bytes_view value, bytes_view key, const shared_bytes& packed) {
-                       return each(value, key, packed) && ++n < limit_;
-                     })
-        .value();
-  }
-  row<Record> row_of(bytes_view key, const shared_bytes& packed) const {
-    return row<Record>{std::make_unique<detail::row_access>(table_, bytes{key}, packed,
-                                                            engine_->names(), engine_->replicas(),
-                                                            detail::parts_in(*engine_))};
+    from_->scan_index(std::move(q), cursor_,
+                      [&](bytes_view value, bytes_view key, const shared_bytes& packed) {
+                        return each(value, key, packed) && ++n < limit_;
+                      });
   }
 
-  Engine* engine_;
-  std::string_view table_;
+  detail::tables_port* from_;
   index_query q_;
   std::size_t limit_ = unlimited;
   bytes cursor_;
 };
 
-template <class Schema, class Engine, class Record>
+template <class Schema, class Record>
 class table_query {
  public:
-  explicit table_query(Engine& engine) : engine_(&engine) {}
+  explicit table_query(detail::tables_port& from) : from_(&from) {}
 
   /// By the field that the member pointers lead to, as in the table's `index<…>`.
   template <auto... Path>
@@ -206,12 +152,12 @@ class table_query {
     using option = schema::index_option<Path...>;
     using field = typename option::template field<Record>;
     using value = typename schema::index_value<field>::type;
-    return field_query<Engine, Record, value>{*engine_, table::name, option::template name<Record>,
-                                              field::type()};
+    return field_query<Record, value>{*from_, table::name, option::template name<Record>,
+                                      field::type()};
   }
 
  private:
-  Engine* engine_;
+  detail::tables_port* from_;
 };
 
 }  // namespace joinery

@@ -8,39 +8,29 @@
 // Thread-safety: any number of threads may use one reader, its copies and its rows.
 #pragma once
 
-#include "joinery/replica/local_reader.hpp"
 #include "joinery/replica/row.hpp"
 
 namespace joinery {
 
-template <class Schema, history::storage Storage>
+template <class Schema>
 class reader {
  public:
-  using image_type = detail::reader_image<Storage>;
-
-  explicit reader(std::shared_ptr<image_type> image) : image_(std::move(image)) {}
+  explicit reader(std::shared_ptr<detail::image_port> image) : image_(std::move(image)) {}
 
   /// The living record under `key`; an empty row when there is none. Rows may outlive the reader;
   /// one with a large field then keeps what the reader kept.
   template <class Record>
   [[nodiscard]] row<Record> find(std::string_view key) const {
-    auto packed = part<Record>().record(Schema::template find<Record>::name, key).value();
-    if (!crdt::read_cell(packed).alive()) return {};
-    return make_row<Record>(key, std::move(packed));
+    return row<Record>{tables<Record>().find(Schema::template find<Record>::name, key)};
   }
 
   /// Walks the living records of a table in key order, from `from` on: `each(key, const Record&)`,
   /// which may return false to stop.
   template <class Record, class F>
   void for_each(F&& each, std::string_view from = {}) const {
-    part<Record>()
-        .for_each(Schema::template find<Record>::name, from,
-                  [&](bytes_view key, const shared_bytes& packed) {
-                    if (!crdt::read_cell(packed).alive()) return true;
-                    const auto r = make_row<Record>(key, packed);
-                    return detail::call_with_row(each, key, *r);
-                  })
-        .value();
+    tables<Record>().for_each(
+        Schema::template find<Record>::name, from,
+        [&](detail::row_record& access) { return detail::call_with_record<Record>(each, access); });
   }
 
   /// The digest of the canonical state: what the replica's was when the reader was made.
@@ -52,33 +42,18 @@ class reader {
 
   /// What the reader shows: for each index of `replicas` how many changesets.
   [[nodiscard]] const causal::version& version() const noexcept { return image_->seen(); }
-  [[nodiscard]] const causal::roster& replicas() const noexcept {
-    return image_->indexes()->replicas;
-  }
+  [[nodiscard]] const causal::roster& replicas() const noexcept { return image_->replicas(); }
   /// How many changesets were in the log.
   [[nodiscard]] std::uint64_t log_size() const noexcept { return image_->position(); }
 
  private:
   // Where the record's table is.
   template <class Record>
-  decltype(auto) part() const {
-    if constexpr (Schema::template find<Record>::is_local)
-      return detail::local_reader<image_type>{*image_};
-    else
-      return (*image_);
-  }
-  template <class Record>
-  row<Record> make_row(bytes_view key, shared_bytes packed) const {
-    const auto& indexes = part<Record>().indexes();
-    // The image only when it may be read again: it keeps the storage from using freed space.
-    std::shared_ptr<const void> keeps = indexes;
-    if (state::has_large_fields(crdt::read_cell(packed).value)) keeps = image_;
-    return row<Record>{std::make_unique<detail::row_access>(
-        Schema::template find<Record>::name, bytes{key}, std::move(packed), indexes->names,
-        indexes->replicas, image_.get(), std::move(keeps))};
+  [[nodiscard]] detail::reading_port& tables() const {
+    return image_->tables(Schema::template find<Record>::is_local);
   }
 
-  std::shared_ptr<image_type> image_;
+  std::shared_ptr<detail::image_port> image_;
 };
 
 }  // namespace joinery

@@ -67,7 +67,9 @@ inline std::vector<codec::seen_increase> whole_version(const replica_state& stat
   for (causal::replica_index i = 0; i < seen.size(); ++i)
     if (seen.at(i) > 0) out.push_back({state.replicas[i], seen.at(i)});
   std::sort(out.begin(), out.end(),
-            [](const auto& a, const auto& b) { return a.replica < b.replica; });
+            [](const codec::seen_increase& a, const codec::seen_increase& b) {
+              return a.replica < b.replica;
+            });
   return out;
 }
 

@@ -16,29 +16,32 @@
 #include "joinery/replica/space_name.hpp"
 #include "joinery/replica/transaction.hpp"
 #include "joinery/replica/watch.hpp"
+#ifndef JOINERY_SEPARATE_COMPILATION
+#include "joinery/replica/engine_face.hpp"
+#endif
 
 namespace joinery {
 
-template <class Schema, history::storage Storage>
+template <class Schema, class Storage>
 class replica {
  public:
   using schema_type = Schema;
   using engine_type = engine<Storage>;
-  using transaction = joinery::transaction<Schema, engine_type>;
+  using transaction = joinery::transaction<Schema>;
+  using reader_type = joinery::reader<Schema>;
 
   /// Opens the replica in `storage`, or makes one. Errors: see `engine::open`.
   static result<replica> open(Storage storage, replica_options options) {
-    options.descriptor = Schema::describe();
-    const bool migrates = options.migrate_at_open;
-    options.indexes = Schema::indexes();
-    options.local_descriptor = Schema::describe(true);
-    options.local_indexes = Schema::indexes(true);
-    auto e = engine_type::open(std::move(storage), std::move(options));
-    if (!e) return e.error();
-    replica opened{std::make_unique<engine_type>(std::move(*e))};
-    // What keeps a migration from running does not keep the replica closed: the status tells it.
-    if (migrates && !opened.status().read_only) static_cast<void>(opened.migrate());
-    return opened;
+    return open_with(std::move(options), [&](replica_options with_schema) {
+      return detail::open_engine(std::move(storage), std::move(with_schema));
+    });
+  }
+  /// The same in what `where` names, as store/lmdb_options.hpp does: joinery.hpp.
+  template <class Where>
+  static result<replica> open_at(const Where& where, replica_options options) {
+    return open_with(std::move(options), [&](replica_options with_schema) {
+      return detail::open_engine_at(where, std::move(with_schema));
+    });
   }
 
   /// Runs `body(transaction&)` and commits what it did: all of it, or nothing. What it did to
@@ -47,18 +50,10 @@ class replica {
   /// through; either way nothing stays behind.
   template <class F>
   result<std::optional<causal::dot>> write(F&& body) {
-    transaction tx{*engine_};
-    const auto before = engine_->log_size() + engine_->local_commits();
-    try {
+    return engine_->write([&](detail::drafts_port& drafts) {
+      transaction tx{drafts};
       body(tx);
-    } catch (const failure& f) {
-      return f.error();
-    }
-    if (engine_->log_size() + engine_->local_commits() != before)
-      return error{errc::invalid_argument, "the replica changed during a transaction", "",
-                   "do not sync or write from inside replica::write"};
-    const auto changes = tx.take_changes();
-    return engine_->commit(changes.shared, changes.local);
+    });
   }
 
   /// Fills the fields that the schema migrates from former ones (schema/migration.hpp), in
@@ -76,10 +71,7 @@ class replica {
   /// on read errors.
   template <class Record>
   [[nodiscard]] row<Record> find(std::string_view key) {
-    auto& from = part<Record>(*engine_);
-    const auto packed = from.record(Schema::template find<Record>::name, key).value();
-    if (!crdt::read_cell(packed).alive()) return {};
-    return make_row<Record>(from, key, packed);
+    return row<Record>{tables<Record>().find(Schema::template find<Record>::name, key)};
   }
 
   /// Walks the living records of a table in key order, from `from` on: `each(key, const Record&)`,
@@ -88,21 +80,15 @@ class replica {
   /// errors.
   template <class Record, class F>
   void for_each(F&& each, std::string_view from = {}) {
-    auto& side = part<Record>(*engine_);
-    side.for_each(Schema::template find<Record>::name, from,
-                  [&](bytes_view key, const shared_bytes& packed) {
-                    if (!crdt::read_cell(packed).alive()) return true;
-                    const auto r = make_row<Record>(side, key, packed);
-                    return detail::call_with_row(each, key, *r);
-                  })
-        .value();
+    tables<Record>().for_each(
+        Schema::template find<Record>::name, from,
+        [&](detail::row_record& access) { return detail::call_with_record<Record>(each, access); });
   }
 
   /// Asks for records by an indexed field, in its order: see query.hpp.
   template <class Record>
   [[nodiscard]] auto query() {
-    auto& from = part<Record>(*engine_);
-    return table_query<Schema, std::remove_reference_t<decltype(from)>, Record>{from};
+    return table_query<Schema, Record>{tables<Record>()};
   }
 
   /// Calls `each(const change_batch<Record>&)` after every changeset, written here or received,
@@ -124,19 +110,22 @@ class replica {
     return engine_->watch(
         {std::string{name}, std::move(range.from), std::move(range.below),
          Schema::template find<Record>::is_local},
-        [engine = engine_.get(), each = std::forward<F>(each)](const state::change_batch& b) {
-          each(detail::typed_batch<Record>(b, [&](bytes_view key, const shared_bytes& packed) {
-            return make_row<Record>(part<Record>(*engine), key, packed);
-          }));
+        [from = &tables<Record>(), each = std::forward<F>(each)](const state::change_batch& b) {
+          each(detail::typed_batch<Record>(b, *from));
         });
+  }
+
+  /// The same for any table, with packed records: see `watch_filter`.
+  subscription watch(watch_filter filter, std::function<void(const state::change_batch&)> each) {
+    return engine_->watch(std::move(filter), std::move(each));
   }
 
   /// The state as it is now, durable or not, for any thread to read while this replica goes on. Any
   /// thread may call this.
-  [[nodiscard]] result<joinery::reader<Schema, Storage>> reader() {
+  [[nodiscard]] result<reader_type> reader() {
     auto image = engine_->read_now();
     if (!image) return image.error();
-    return joinery::reader<Schema, Storage>{std::move(*image)};
+    return reader_type{std::move(*image)};
   }
 
   /// The digest of the canonical state: equal on replicas that have integrated the same changesets.
@@ -163,27 +152,35 @@ class replica {
   result<> flush() { return engine_->flush(); }
 
   /// What sessions exchange changesets with. Its address does not change when the replica is moved.
-  [[nodiscard]] engine_type& endpoint() noexcept { return *engine_; }
+  [[nodiscard]] engine_type& endpoint() noexcept {
+    return static_cast<detail::engine_face<Storage>&>(*engine_).engine();
+  }
 
  private:
-  explicit replica(std::unique_ptr<engine_type> e) : engine_(std::move(e)) {}
+  explicit replica(std::unique_ptr<detail::engine_port> e) : engine_(std::move(e)) {}
+
+  template <class F>
+  static result<replica> open_with(replica_options options, F&& open_engine) {
+    options.descriptor = Schema::describe();
+    const bool migrates = options.migrate_at_open;
+    options.indexes = Schema::indexes();
+    options.local_descriptor = Schema::describe(true);
+    options.local_indexes = Schema::indexes(true);
+    auto e = open_engine(std::move(options));
+    if (!e) return e.error();
+    replica opened{std::move(*e)};
+    // What keeps a migration from running does not keep the replica closed: the status tells it.
+    if (migrates && !opened.status().read_only) static_cast<void>(opened.migrate());
+    return opened;
+  }
 
   // Where the record's table is.
   template <class Record>
-  static auto& part(engine_type& engine) {
-    if constexpr (Schema::template find<Record>::is_local)
-      return engine.local();
-    else
-      return engine;
-  }
-  template <class Record, class Part>
-  static row<Record> make_row(Part& from, bytes_view key, shared_bytes packed) {
-    return row<Record>{std::make_unique<detail::row_access>(
-        Schema::template find<Record>::name, bytes{key}, std::move(packed), from.names(),
-        from.replicas(), detail::parts_in(from))};
+  detail::tables_port& tables() {
+    return engine_->tables(Schema::template find<Record>::is_local);
   }
 
-  std::unique_ptr<engine_type> engine_;
+  std::unique_ptr<detail::engine_port> engine_;
 };
 
 }  // namespace joinery

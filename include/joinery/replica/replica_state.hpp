@@ -80,7 +80,9 @@ struct replica_state {
       if (r != own && seen.at(r) > before.at(r))
         out.push_back({replicas[r], seen.at(r) - before.at(r)});
     std::sort(out.begin(), out.end(),
-              [](const auto& a, const auto& b) { return a.replica < b.replica; });
+              [](const codec::seen_increase& a, const codec::seen_increase& b) {
+                return a.replica < b.replica;
+              });
     return out;
   }
 

@@ -7,50 +7,27 @@
 // Thread-safety: one thread; must not be kept beyond `write`.
 #pragma once
 
-#include <deque>
+#include <optional>
 
-#include "joinery/replica/draft.hpp"
-#include "joinery/replica/engine.hpp"
+#include "joinery/replica/ports.hpp"
+#include "joinery/schema/schema.hpp"
 
 namespace joinery {
 
 namespace detail {
 
-/// What drafts of local tables need.
-template <class Engine>
-class local_source final : public draft_source {
- public:
-  explicit local_source(Engine& engine) : engine_(engine), time_(engine.next_own_stamp().second) {}
-
-  bytes_view committed(std::string_view table, bytes_view key) override {
-    if (table != table_ || key != key_) {  // a draft asks for its record again and again
-      packed_ = engine_.local().record(table, key).value();
-      table_ = table;
-      key_ = key;
-    }
-    return packed_;
-  }
-  const state::name_table& names() const override { return engine_.local().names(); }
-  const causal::roster& replicas() const override { return engine_.local().replicas(); }
-  causal::stamp stamp() const override { return engine_.local().stamp(time_); }
-
- private:
-  Engine& engine_;
-  causal::hlc time_;
-  std::string_view table_;
-  bytes key_;
-  shared_bytes packed_;
-};
+/// Where the records of a struct stand.
+template <class Schema, class Record>
+inline constexpr table_place table_of_record{
+    Schema::template find<Record>::name, Schema::template find<Record>::rule,
+    Schema::template find<Record>::rank, Schema::template find<Record>::is_local};
 
 }  // namespace detail
 
-template <class Schema, class Engine>
-class transaction final : private detail::draft_source {
+template <class Schema>
+class transaction final {
  public:
-  explicit transaction(Engine& engine)
-      : engine_(engine), stamp_(engine.next_own_stamp()), context_(engine.seen()), local_(engine) {
-    context_.raise(stamp_.first);
-  }
+  explicit transaction(detail::drafts_port& drafts) : drafts_(drafts) {}
   transaction(const transaction&) = delete;
   transaction& operator=(const transaction&) = delete;
 
@@ -89,72 +66,19 @@ class transaction final : private detail::draft_source {
     return draft_of<Record>(key).erase();
   }
 
-  struct changes {
-    codec::changeset_writer shared;
-    codec::changeset_writer local;
-  };
-  /// All operations so far, moved out. For `replica::write`.
-  changes take_changes() {
-    changes out;
-    for (auto& d : drafts_)
-      for (auto& op : d.ops())
-        (d.is_from(local_) ? out.local : out.shared).add(d.table(), d.key(), std::move(op));
-    drafts_.clear();
-    index_.clear();
-    return out;
-  }
-
  private:
-  // What drafts of the record's table are based on.
   template <class Record>
-  detail::draft_source& source() {
-    if constexpr (Schema::template find<Record>::is_local)
-      return local_;
-    else
-      return *this;
+  detail::draft_record& draft_of(std::string_view key) {
+    return drafts_.draft_of(detail::table_of_record<Schema, Record>, key);
   }
   template <class Record>
-  detail::draft& draft_of(std::string_view key) {
-    using table = typename Schema::template find<Record>;
-    if (key.empty())
-      throw failure(
-          {errc::invalid_argument, "an empty key", std::string{table::name}, "name the record"});
-    if (key.size() > codec::max_key)
-      throw failure({errc::too_large, "a key of " + std::to_string(key.size()) + " bytes",
-                     std::string{table::name}, "the limit is " + std::to_string(codec::max_key)});
-    const auto [at, fresh] = index_.try_emplace({table::name, bytes{key}}, nullptr);
-    if (fresh) {
-      try {
-        at->second = &drafts_.emplace_back(source<Record>(), table::name, table::rule, bytes{key},
-                                           table::rank);
-      } catch (...) {
-        index_.erase(at);
-        throw;
-      }
-    }
-    return *at->second;
-  }
-  template <class Record>
-  static Record bound(detail::draft& d) {
+  static Record bound(detail::draft_record& d) {
     Record record;
     schema::bind(record, d);
     return record;
   }
 
-  bytes_view committed(std::string_view table, bytes_view key) override {
-    return engine_.record(table, key).value();
-  }
-  state::part_source* parts() override { return detail::parts_in(engine_); }
-  const state::name_table& names() const override { return engine_.names(); }
-  const causal::roster& replicas() const override { return engine_.replicas(); }
-  causal::stamp stamp() const override { return {stamp_.first, stamp_.second, context_}; }
-
-  Engine& engine_;
-  std::pair<causal::dot, causal::hlc> stamp_;
-  causal::version context_;
-  detail::local_source<Engine> local_;
-  std::deque<detail::draft> drafts_;
-  std::map<std::pair<std::string_view, bytes>, detail::draft*> index_;
+  detail::drafts_port& drafts_;
 };
 
 }  // namespace joinery

@@ -48,17 +48,14 @@ class change_batch {
 
 namespace detail {
 
-/// `make_row(key, packed)` gives the row of a living record.
-template <class Record, class F>
-change_batch<Record> typed_batch(const state::change_batch& batch, F&& make_row) {
+template <class Record>
+change_batch<Record> typed_batch(const state::change_batch& batch, tables_port& from) {
   std::vector<row_change<Record>> changes;
   changes.reserve(batch.records.size());
-  const auto row_of = [&](bytes_view key, const shared_bytes& packed) {
-    return crdt::read_cell(packed).alive() ? make_row(key, packed) : row<Record>{};
-  };
   for (const auto& r : batch.records)
-    changes.push_back(
-        {bytes{r.key.view()}, r.kind, row_of(r.key, r.before), row_of(r.key, r.after)});
+    changes.push_back({bytes{r.key.view()}, r.kind,
+                       row<Record>{from.row(r.table, r.key.view(), r.before)},
+                       row<Record>{from.row(r.table, r.key.view(), r.after)}});
   return {batch.from, std::move(changes)};
 }
 

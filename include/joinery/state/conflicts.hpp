@@ -9,25 +9,10 @@
 
 #include "joinery/base/result.hpp"
 #include "joinery/causal/roster.hpp"
+#include "joinery/state/conflict.hpp"
 #include "joinery/state/record.hpp"
 
 namespace joinery::state {
-
-struct conflicting_write {
-  bytes value;  ///< encoded (crdt/value.hpp)
-  replica_id by;
-  causal::hlc time = 0;
-  std::int64_t rank = 0;
-  bool shown = false;  ///< whether this is what an lww shows
-};
-
-struct conflict {
-  std::string table;
-  bytes key;
-  std::string field;                      ///< the field's name
-  std::vector<bytes> path;                ///< encoded keys of the maps on the way to the register
-  std::vector<conflicting_write> writes;  ///< ascending by (rank, time, replica)
-};
 
 namespace detail {
 

@@ -12,15 +12,9 @@
 #include <optional>
 
 #include "joinery/base/cursor.hpp"
+#include "joinery/state/index_entry.hpp"
 
 namespace joinery::state {
-
-/// A place in an index: entries are ordered by value, then by record key.
-struct index_entry {
-  bytes value;
-  bytes key;
-  friend auto operator<=>(const index_entry&, const index_entry&) = default;
-};
 
 namespace detail {
 
