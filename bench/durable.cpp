@@ -5,10 +5,11 @@
 // Lines: durable durable/records: durable-threads snapshot snapshot-pause-writer
 // Lines: snapshot-pause-reader snapshot-rewriting/records: disk-hot
 #include <atomic>
-#include <mutex>
 #include <thread>
 
 #include "durable_engine.hpp"
+#include "joinery/replica/engine_face.hpp"
+#include "joinery/replica/write_group.hpp"
 
 namespace {
 
@@ -186,26 +187,33 @@ sample pause_of_reader() {
   return s;
 }
 
-/// Four threads that commit transactions of ten operations, each synced before it returns.
+/// Four threads that commit transactions of ten operations, each durable before it returns. The
+/// limit commits them one after the other.
 sample threads() {
   constexpr std::uint32_t count = 4, each = 2'500;
   const auto& w = fitness(10'000, count * each, 1);
   const auto folder = fresh_store(w, "store");
   sample s;
   {
-    auto e = open_on_disk(folder, without_snapshots());
-    std::mutex turn;  // an engine is one thread's at a time
+    using namespace joinery::detail;
+    engine_face<joinery::store::lmdb> port{open_on_disk(folder, without_snapshots())};
+    write_group together{port};
+    const table_place table{fitness_table, joinery::update_wins, 0, false};
     s.seconds = seconds([&] {
       std::vector<std::thread> all;
       for (std::uint32_t t = 0; t < count; ++t)
         all.emplace_back([&, t] {
-          for (std::size_t i = t * each; i < (t + 1) * each; i += ops_of_changeset) {
-            joinery::codec::changeset_writer tx;
-            for (auto j = i; j < i + ops_of_changeset; ++j)
-              add_op(tx, w.keys[w.ops[0][j].record], w.ops[0][j]);
-            const std::lock_guard lock(turn);
-            e.commit(tx).value();
-          }
+          for (std::size_t i = t * each; i < (t + 1) * each; i += ops_of_changeset)
+            together
+                .write([&](drafts_port& drafts) {
+                  for (auto j = i; j < i + ops_of_changeset; ++j) {
+                    const auto& op = w.ops[0][j];
+                    auto made = packed_op(op);
+                    drafts.draft_of(table, w.keys[op.record])
+                        .change(made.field, made.type, std::move(made.delta));
+                  }
+                })
+                .value();
         });
       for (auto& t : all) t.join();
     });

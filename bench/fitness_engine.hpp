@@ -37,16 +37,19 @@ inline joinery::codec::changeset_writer::op tag_op(std::uint32_t tag, bool inser
   return {cell_action::update, 1, "tags", kind::or_set,
           insert ? tags::insert(tag) : tags::erase(tag)};
 }
-inline void add_op(joinery::codec::changeset_writer& tx, bytes_view key, const fitness_op& op) {
+inline joinery::codec::changeset_writer::op packed_op(const fitness_op& op) {
   using namespace joinery::crdt;
   switch (op.what) {
-    case fitness_op::set: return tx.add(fitness_table, key, set_op(op.argument, op.value));
+    case fitness_op::set: return set_op(op.argument, op.value);
     case fitness_op::inc:
-      return tx.add(fitness_table, key,
-                    {cell_action::update, 1, "xp", kind::pn_counter, pn_counter::add(op.argument)});
-    case fitness_op::add: return tx.add(fitness_table, key, tag_op(op.argument, true));
-    case fitness_op::remove: return tx.add(fitness_table, key, tag_op(op.argument, false));
+      return {cell_action::update, 1, "xp", kind::pn_counter, pn_counter::add(op.argument)};
+    case fitness_op::add: return tag_op(op.argument, true);
+    case fitness_op::remove: break;
   }
+  return tag_op(op.argument, false);
+}
+inline void add_op(joinery::codec::changeset_writer& tx, bytes_view key, const fitness_op& op) {
+  tx.add(fitness_table, key, packed_op(op));
 }
 inline void add_record(joinery::codec::changeset_writer& tx, bytes_view key,
                        const fitness_base_record& r) {

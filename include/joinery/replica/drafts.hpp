@@ -43,8 +43,13 @@ class local_source final : public draft_source {
 template <class Engine>
 class drafts final : public drafts_port, private draft_source {
  public:
-  explicit drafts(Engine& engine)
-      : engine_(engine), stamp_(engine.next_own_stamp()), context_(engine.seen()), local_(engine) {
+  /// `settle`: as in `engine_port::gather`.
+  drafts(Engine& engine, function_ref<result<>()> settle)
+      : engine_(engine),
+        settle_(settle),
+        stamp_(engine.next_own_stamp()),
+        context_(engine.seen()),
+        local_(engine) {
     context_.raise(stamp_.first);
   }
   drafts(const drafts&) = delete;
@@ -60,6 +65,8 @@ class drafts final : public drafts_port, private draft_source {
     const auto [at, fresh] = index_.try_emplace({table.name, bytes{key}}, nullptr);
     if (fresh) {
       try {
+        if (engine_.group_touches(table.name, key))
+          if (auto settled = settle_(); !settled) throw failure(settled.error());
         draft_source& source = table.local ? static_cast<draft_source&>(local_) : *this;
         at->second = &drafts_.emplace_back(source, table.name, table.rule, bytes{key}, table.rank);
       } catch (...) {
@@ -95,6 +102,7 @@ class drafts final : public drafts_port, private draft_source {
   causal::stamp stamp() const override { return {stamp_.first, stamp_.second, context_}; }
 
   Engine& engine_;
+  function_ref<result<>()> settle_;
   std::pair<causal::dot, causal::hlc> stamp_;
   causal::version context_;
   local_source<Engine> local_;

@@ -14,6 +14,7 @@
 #include <span>
 
 #include "joinery/replica/bootstrap.hpp"
+#include "joinery/replica/committing.hpp"
 #include "joinery/replica/describing.hpp"
 #include "joinery/replica/identity.hpp"
 #include "joinery/replica/intake.hpp"
@@ -36,6 +37,7 @@ namespace joinery {
 template <class Storage>
 class engine : public detail::mending<engine<Storage>>,
                public detail::identity_of<engine<Storage>>,
+               public detail::committing<engine<Storage>>,
                public detail::describing<engine<Storage>>,
                public detail::membership_methods<engine<Storage>>,
                public detail::observing<engine<Storage>>,
@@ -43,6 +45,7 @@ class engine : public detail::mending<engine<Storage>>,
                public detail::local_side<engine<Storage>>,
                public detail::large_fields<engine<Storage>> {
   friend detail::mending<engine>;
+  friend detail::committing<engine>;
   friend detail::large_fields<engine>;
   friend detail::describing<engine>;
   friend detail::membership_methods<engine>;
@@ -61,6 +64,7 @@ class engine : public detail::mending<engine<Storage>>,
   using describing::described_tables;
   using describing::note_migrated;
   using detail::observing<engine>::scan_index;
+  using detail::committing<engine>::next_own_stamp;
   using local_side = detail::local_side<engine>;
 
   /// Opens the replica in `storage`, or makes one there. Errors: wrong_space, unsupported (another
@@ -79,8 +83,9 @@ class engine : public detail::mending<engine<Storage>>,
   /// `durability::interval`, after the next `flush`.
   result<std::optional<causal::dot>> commit(const codec::changeset_writer& changes,
                                             const codec::changeset_writer& local = {}) {
-    return this->with_local(
-        local, [&] { return changes.empty() ? this->write_local() : commit_shared(changes); });
+    return this->with_local(local, [&] {
+      return changes.empty() ? this->write_local() : this->commit_shared(changes);
+    });
   }
   /// The tables that never leave the device: another set of the same methods.
   [[nodiscard]] local_side& local() noexcept { return *this; }
@@ -174,11 +179,6 @@ class engine : public detail::mending<engine<Storage>>,
     return this->walk(*index, table, from, each);
   }
 
-  /// The dot and stamp that the next local commit would have.
-  [[nodiscard]] std::pair<causal::dot, causal::hlc> next_own_stamp() {
-    const auto own = state_.index_of(state_.self);
-    return {{own, state_.seen.at(own) + 1}, next_stamp()};
-  }
   /// How many changesets are in the log, durable or not.
   [[nodiscard]] std::uint64_t log_size() const noexcept { return state_.last_position; }
 
@@ -302,23 +302,6 @@ class engine : public detail::mending<engine<Storage>>,
   }
   [[nodiscard]] causal::hlc next_stamp() { return state_.clock.next(now_ms()); }
 
-  result<std::optional<causal::dot>> commit_shared(const codec::changeset_writer& changes) {
-    if (auto may = upkeep_.may_write(state_, options_); !may) return may.error();
-    const auto described = this->with_descriptors(changes);
-    if (!described) return described.error();
-    return append(*described ? **described : changes);
-  }
-  result<std::optional<causal::dot>> append(const codec::changeset_writer& changes) {
-    const auto own = state_.index_of(state_.self);
-    const causal::dot at{own, state_.seen.at(own) + 1};
-    const auto data = changes.encode(state_.self, at.seq, next_stamp(), state_.newly_seen());
-    if (data.size() > options_.max_changeset_bytes)
-      return error{errc::too_large, "a transaction of " + std::to_string(data.size()) + " bytes",
-                   "", "split it: the limit is " + std::to_string(options_.max_changeset_bytes)};
-    const bytes_view view{data};
-    if (auto done = take({&view, 1}, true); !done) return done.error();
-    return std::optional<causal::dot>{at};
-  }
   result<crypto::digest> digest_of_all() {
     auto cold = this->cold();
     return state::canonical_digest(state_.replicas, state_.seen, state_.names, state_.records,
@@ -328,6 +311,7 @@ class engine : public detail::mending<engine<Storage>>,
   result<ingest_report> take(std::span<const bytes_view> changesets, bool own,
                              std::optional<replica_id> from = {}) {
     if (auto bad = this->unwritable()) return *bad;
+    if (auto bad = this->in_group()) return *bad;
     auto done = take_all(changesets, own, from);
     while (!done) {
       state_.forget_unstored();

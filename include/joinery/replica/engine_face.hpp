@@ -74,19 +74,27 @@ class engine_face final : public engine_port {
     return local ? static_cast<tables_port&>(local_) : shared_;
   }
   result<std::optional<causal::dot>> write(function_ref<void(drafts_port&)> body) override {
-    drafts made{engine_};
-    const auto before = commits();
-    try {
-      body(made);
-    } catch (const failure& f) {
-      return f.error();
-    }
-    if (commits() != before)
-      return error{errc::invalid_argument, "the replica changed during a transaction", "",
-                   "do not sync or write from inside replica::write"};
-    const auto changes = made.take_changes();
-    return engine_.commit(changes.shared, changes.local);
+    auto changes = run(body, [] { return result<>{}; });
+    if (!changes) return changes.error();
+    return engine_.commit(changes->shared, changes->local);
   }
+  result<gathered> gather(function_ref<void(drafts_port&)> body,
+                          function_ref<result<>()> settle) override {
+    auto changes = run(body, settle);
+    if (!changes) return changes.error();
+    if (changes->local.empty() && changes->shared.empty()) return gathered{};
+    if (changes->local.empty()) {
+      auto at = engine_.add_to_group(changes->shared);
+      if (!at) return at.error();
+      return gathered{*at, true, engine_.group_is_full()};
+    }
+    if (engine_.has_group())
+      if (auto settled = settle(); !settled) return settled.error();
+    auto at = engine_.commit(changes->shared, changes->local);
+    if (!at) return at.error();
+    return gathered{*at, false, false};
+  }
+  result<> commit_gathered() override { return engine_.commit_group(); }
   subscription watch(watch_filter filter, change_feed::callback call) override {
     return engine_.watch(std::move(filter), std::move(call));
   }
@@ -116,6 +124,29 @@ class engine_face final : public engine_port {
   result<> flush() override { return engine_.flush(); }
 
  private:
+  using drafts_type = drafts<joinery::engine<Storage>>;
+
+  // The operations of a transaction.
+  result<typename drafts_type::changes> run(function_ref<void(drafts_port&)> body,
+                                            function_ref<result<>()> settle) {
+    // What it has settled itself is no change to it.
+    auto before = commits();
+    const auto settle_first = [&] {
+      auto settled = settle();
+      before = commits();
+      return settled;
+    };
+    drafts_type made{engine_, settle_first};
+    try {
+      body(made);
+    } catch (const failure& f) {
+      return f.error();
+    }
+    if (commits() != before)
+      return error{errc::invalid_argument, "the replica changed during a transaction", "",
+                   "do not sync or write from inside replica::write"};
+    return made.take_changes();
+  }
   [[nodiscard]] std::uint64_t commits() const {
     return engine_.log_size() + engine_.local_commits();
   }

@@ -120,12 +120,24 @@ class image_port {
   virtual result<std::vector<state::conflict>> conflicts() = 0;
 };
 
+/// What became of a transaction in a group.
+struct gathered {
+  std::optional<causal::dot> at;  ///< its changeset's; nothing when it shares none
+  bool waits = false;             ///< it is durable once `commit_gathered` returns
+  bool enough = false;            ///< and that should be called now
+};
+
 class engine_port {
  public:
   virtual ~engine_port() = default;
   virtual tables_port& tables(bool local) = 0;
   /// Runs `body` and commits what it did. See `replica::write`.
   virtual result<std::optional<causal::dot>> write(function_ref<void(drafts_port&)> body) = 0;
+  /// The same without storing it yet: see committing.hpp. `settle` is called when what was gathered
+  /// before has to be committed first; what it gives as an error fails this call.
+  virtual result<gathered> gather(function_ref<void(drafts_port&)> body,
+                                  function_ref<result<>()> settle) = 0;
+  virtual result<> commit_gathered() = 0;
   virtual subscription watch(watch_filter filter, change_feed::callback call) = 0;
   virtual result<std::shared_ptr<image_port>> read_now() = 0;
   virtual result<crypto::digest> digest() = 0;

@@ -4,8 +4,8 @@
 // sessions.
 // Invariants: those of the engine (engine.hpp), which it is a typed view of.
 // Thread-safety: one thread at a time, sessions included, but for `reader`, which any thread may
-// call meanwhile. Rows belong to the replica's thread; readers and their rows to any. Opening,
-// moving and destroying must not overlap anything.
+// call meanwhile; group_writer.hpp takes writes from any. Rows belong to the replica's thread;
+// readers and their rows to any. Opening, moving and destroying must not overlap anything.
 #pragma once
 
 #include <memory>
@@ -155,6 +155,9 @@ class replica {
   [[nodiscard]] engine_type& endpoint() noexcept {
     return static_cast<detail::engine_face<Storage>&>(*engine_).engine();
   }
+
+  /// For group_writer.hpp.
+  [[nodiscard]] detail::engine_port& port() noexcept { return *engine_; }
 
  private:
   explicit replica(std::unique_ptr<detail::engine_port> e) : engine_(std::move(e)) {}
