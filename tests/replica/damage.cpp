@@ -100,21 +100,40 @@ TEST_CASE("a damaged record is rebuilt from the log wherever it is met, and nobo
   }
 }
 
-TEST_CASE("a damaged record above the mark is rebuilt while the replica opens") {
-  peer a{1};
-  a.options.snapshot_records = 1000;
-  a.reopen();
-  for (int n = 0; n < 8; ++n) a.set(key(n % 4), n + 1).value();
-  a.e->checkpoint().value();
-  for (int n = 0; n < 8; ++n) a.set(key(n % 4), 10 * n).value();
-  const auto digest = a.digest();
-  flip(a.disk, area::records, record_key(a, key(2)));
-  a.crash();
-  CHECK(a.e->status().repaired == 1);
-  CHECK(a.get(key(2)) == 60);
-  CHECK(a.digest() == digest);
-  a.crash();
-  CHECK(a.digest() == digest);
+TEST_CASE("a damaged record with operations above the mark is rebuilt when it is needed") {
+  for (int way = 0; way < 7; ++way) {
+    CAPTURE(way);
+    peer a{1};
+    a.options.snapshot_records = 1000;
+    a.reopen();
+    for (int n = 0; n < 8; ++n) a.set(key(n % 4), n + 1).value();
+    a.e->checkpoint().value();
+    for (int n = 0; n < 8; ++n) a.set(key(n % 4), 10 * n).value();
+    auto digest = a.digest();
+    peer b{2};
+    b.take(a.log()).value();
+    b.set(key(2), 70).value();
+    flip(a.disk, area::records, record_key(a, key(2)));
+    a.crash();
+    int expected = 60;
+    switch (way) {
+      case 0: break;
+      case 1: CHECK(a.digest() == digest); break;
+      case 2: a.e->for_each("table", {}, [](auto, auto) { return true; }).value(); break;
+      case 3: a.set(key(2), expected = 99).value(); break;
+      case 4: CHECK(a.take(b.log()).value().integrated == 1); break;
+      case 5: a.e->tend().value(); break;
+      default: CHECK(failed_with(a.e->read_now().value()->record("table", key(2)), errc::checksum));
+    }
+    if (way == 4) expected = 70;
+    CHECK(a.get(key(2)) == expected);
+    CHECK(a.get(key(3)) == 70);
+    CHECK(a.e->status().repaired == 1);
+    if (expected != 60) digest = a.digest();
+    CHECK(a.digest() == digest);
+    a.crash();
+    CHECK(a.digest() == digest);
+  }
 }
 
 TEST_CASE("a record whose log is damaged too is missing, never absent; all others work") {

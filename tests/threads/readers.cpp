@@ -197,3 +197,40 @@ TEST_CASE("and on disk, where the map grows meanwhile") {
   };
   run(open("one"), open("two"), 200);
 }
+
+TEST_CASE("threads read whole versions while the tail of the log is folded in") {
+  testing::prng dice{13};
+  replica_options options;
+  options.space = space_named("threads");
+  options.random = &dice;
+  options.large_field_bytes = 40;
+  memory_storage disk;
+  std::uint64_t moves = 0;
+  const auto make = [&] {
+    return replica<bank, memory_storage>::open(disk.share(), options).value();
+  };
+  make()
+      .write([](auto& tx) {
+        for (int n = 0; n < accounts; ++n) tx.template create<account>(key(n));
+      })
+      .value();
+  for (int opening = 0; opening < 8; ++opening) {
+    auto a = make();
+    ledger known;
+    std::atomic<bool> done{false};
+    reading one{a, known, done}, two{a, known, done};
+    for (int n = 0; n < accounts; ++n) {
+      CHECK(a.find<account>(key(n)));
+      if (n % 4 == 0) move_some(a, dice, static_cast<int>(++moves));
+      if (n % 8 == 0) std::this_thread::yield();
+    }
+    known.note(a.endpoint().log_size(), a.digest().value());
+    for (int n = 0; n < 5000 && (one.rounds() == 0 || two.rounds() == 0); ++n)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    done = true;
+    CHECK(one.join() == "");
+    CHECK(two.join() == "");
+    CHECK(sums(a.reader().value()) == std::pair<std::int64_t, std::size_t>{0, 2 * moves});
+    if (opening == 4) a.checkpoint().value();
+  }
+}

@@ -63,6 +63,7 @@ class bootstrap {
       return error{errc::malformed, "a request for a snapshot that cannot be read", "",
                    "the peer is at fault"};
     if (auto done = e.flush(); !done) return done.error();
+    if (auto done = e.fold_rest(); !done) return done.error();
     if (auto whole = whole_state(); !whole) return whole.error();
     auto rest = snapshot_serving::rest(*wanted, e.storage_, e.state_, e.retention_);
     if (!rest) return rest.error();
@@ -73,6 +74,7 @@ class bootstrap {
   result<std::optional<bytes>> next_chunk(snapshot_serving& s, std::size_t chunk_bytes) {
     auto& e = self();
     if (auto done = e.flush(); !done) return done.error();
+    if (auto done = e.fold_rest(); !done) return done.error();
     if (s.outdated(e.state_)) s = snapshot_serving::all(e.state_, e.retention_, chunk_bytes);
     auto cold = e.cold();
     if (auto whole = whole_state(); !whole) return whole.error();
@@ -187,7 +189,7 @@ class bootstrap {
 
   /// A little of what is left to do after a join, or after a snapshot was given up.
   result<> bootstrap_step() {
-    if (pending_) return join_step();
+    if (pending_) return self().tail_ ? result<>{} : join_step();
     if (!leftovers_ || !staging_.empty()) return {};
     auto more = clear_staged(self().storage_);
     if (!more) return more.error();
@@ -197,6 +199,7 @@ class bootstrap {
 
   // Nothing of a joined snapshot is left to be written.
   result<> finish_join() {
+    if (auto done = self().fold_rest(); !done) return done;
     while (pending_)
       if (auto done = join_step(); !done) return done;
     return {};

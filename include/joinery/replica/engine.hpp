@@ -28,7 +28,7 @@
 #include "joinery/replica/report.hpp"
 #include "joinery/replica/snapshotting.hpp"
 #include "joinery/replica/status.hpp"
-#include "joinery/replica/store_layout.hpp"
+#include "joinery/replica/tail_folding.hpp"
 #include "joinery/state/canonical.hpp"
 #include "joinery/state/conflicts.hpp"
 
@@ -41,6 +41,7 @@ class engine : public detail::mending<engine<Storage>>,
                public detail::describing<engine<Storage>>,
                public detail::membership_methods<engine<Storage>>,
                public detail::observing<engine<Storage>>,
+               public detail::tail_folding<engine<Storage>>,
                public detail::bootstrap<engine<Storage>>,
                public detail::local_side<engine<Storage>>,
                public detail::large_fields<engine<Storage>> {
@@ -50,6 +51,7 @@ class engine : public detail::mending<engine<Storage>>,
   friend detail::describing<engine>;
   friend detail::membership_methods<engine>;
   friend detail::observing<engine>;
+  friend detail::tail_folding<engine>;
   friend detail::bootstrap<engine>;
   friend detail::local_side<engine>;
   friend detail::local_schema<engine>;
@@ -112,6 +114,7 @@ class engine : public detail::mending<engine<Storage>>,
     if (auto probed = gate_.probe(storage_, now_ms(), options_.full_retry_ms); !probed)
       return probed;
     if (gate_.block() || repairs_.stopped_at()) return {};
+    if (auto done = this->fold_some(this->tail_step); !done) return done;
     if (this->scrub_is_due())
       if (auto done = this->scrub(options_.scrub_step_entries); !done) return done.error();
     if (!held_.empty())
@@ -140,6 +143,7 @@ class engine : public detail::mending<engine<Storage>>,
   result<> checkpoint() {
     if (storage_.read_only()) return {};
     if (auto bad = this->unwritable()) return *bad;
+    if (auto done = this->fold_rest(); !done) return done;
     for (;;) {
       auto done = snapshots_.step(storage_, state_, options_);
       if (!done) return done.error();
@@ -160,9 +164,8 @@ class engine : public detail::mending<engine<Storage>>,
     const auto index = state_.names.find(table);
     if (!index) return shared_bytes{};
     state_.records.shrink(options_.cache_bytes);
-    auto cold = this->cold();
-    auto slot = state_.records.load(cold, *index, key);
-    if (!slot && mends(slot.error())) slot = state_.records.load(cold, *index, key);
+    auto slot = this->load_folded(*index, key);
+    if (!slot && mends(slot.error())) slot = this->load_folded(*index, key);
     if (!slot) return slot.error();
     return (*slot)->packed;
   }
@@ -173,7 +176,7 @@ class engine : public detail::mending<engine<Storage>>,
   /// Errors: quarantined, at the end, when a record of the range is missing.
   template <class F>
   result<> for_each(std::string_view table, bytes_view from, F&& each) {
-    if (auto done = this->known(); !done) return done;
+    if (auto done = this->known_whole(); !done) return done;
     const auto index = state_.names.find(table);
     if (!index) return {};
     return this->walk(*index, table, from, each);
@@ -189,7 +192,7 @@ class engine : public detail::mending<engine<Storage>>,
   /// The digest of the canonical state, at the version that `heads` shows afterwards: what is not
   /// durable yet, is then.
   result<crypto::digest> digest() {
-    if (auto done = this->known(); !done) return done.error();
+    if (auto done = this->known_whole(); !done) return done.error();
     if (auto running = repairs_.running(); !running) return running.error();
     if (auto synced = flush(); !synced) return synced.error();
     for (;;) {
@@ -202,7 +205,7 @@ class engine : public detail::mending<engine<Storage>>,
 
   /// The open conflicts, ascending by table name and key.
   result<std::vector<state::conflict>> conflicts() {
-    if (auto done = this->known(); !done) return done.error();
+    if (auto done = this->known_whole(); !done) return done.error();
     return state::all_conflicts(
         state_.names, state_.replicas,
         [&](auto table, auto&& each) { return this->walk(table, state_.names[table], {}, each); },
@@ -211,7 +214,7 @@ class engine : public detail::mending<engine<Storage>>,
 
   /// The state as it is now, for any thread, while this engine goes on. Any thread may call this.
   result<std::shared_ptr<detail::reader_image<Storage>>> read_now() {
-    return readers_->make(storage_, state_, this->pending_, now_ms());
+    return readers_->make(storage_, state_, this->pending_, this->tail_, now_ms());
   }
 
   [[nodiscard]] replica_status status() const {
@@ -227,7 +230,8 @@ class engine : public detail::mending<engine<Storage>>,
       s.replicas += state_.seen.at(r) > 0 ? 1 : 0;
     s.held = held_.count();
     s.records_in_memory = state_.records.size();
-    s.memory_bytes = state_.records.memory() + held_.size() + history::memory_of(state_.origins);
+    s.memory_bytes = state_.records.memory() + held_.size() + history::memory_of(state_.origins) +
+                     (this->tail_ ? this->tail_->memory() : 0);
     s.dirty_records = state_.records.dirty_count();
     std::tie(s.readers, s.oldest_reader_ms) = readers_->figures(now_ms());
     s.read_only = read_only_;
@@ -276,10 +280,6 @@ class engine : public detail::mending<engine<Storage>>,
  private:
   friend class detail::identity_of<engine>;
   static_assert(history::storage<Storage>);
-  // Records that are not in memory, with what is still to be joined of a snapshot.
-  detail::cold_reader<Storage> cold() noexcept {
-    return {storage_, this->pending_, &repairs_.ledger()};
-  }
 
   engine(Storage storage, replica_options options)
       : describing(options.descriptor),
@@ -325,8 +325,8 @@ class engine : public detail::mending<engine<Storage>>,
 
   result<ingest_report> take_all(std::span<const bytes_view> changesets, bool own,
                                  std::optional<replica_id> from) {
-    snapshots_.board(state_, options_);
-    auto cold = this->cold();
+    if (!this->tail_) snapshots_.board(state_, options_);
+    auto cold = this->cold_but_tail();
     if (auto done = upkeep_.refresh(state_, cold); !done) return done.error();
     detail::intake batch{state_,
                          held_,
@@ -352,7 +352,7 @@ class engine : public detail::mending<engine<Storage>>,
     const auto damaged =
         own ? detail::damaged_records::refused : detail::damaged_records::known_left_out;
     for (const auto& a : batch.accepted)
-      if (auto done = state_.prepare(a->parsed, cold, damaged, a->here); !done) return done.error();
+      if (auto done = this->make_ready(a->parsed, damaged, a->here); !done) return done.error();
 
     if (auto admitted = gate_.admit(now_ms(), options_.full_retry_ms); !admitted)
       return admitted.error();
@@ -406,7 +406,7 @@ class engine : public detail::mending<engine<Storage>>,
     if (storage_.mode() == history::durability::commit) all_is_durable();
     this->members_after_write();
     readers_->end_old(now_ms(), options_.max_reader_age_ms);
-    snapshots_.keep_up(storage_, state_, options_);
+    this->keep_snapshot_up();
     static_cast<void>(this->trim_log());
     static_cast<void>(this->bootstrap_step());
     if (storage_.mode() == history::durability::interval && sync_is_due())
@@ -442,13 +442,12 @@ class engine : public detail::mending<engine<Storage>>,
     if (auto done = state_.indexes.open(storage_, options_.indexes, state_.vocabulary()); !done)
       return done;
     state_.records.follow_changes = !state_.indexes.empty();
-    auto cold = this->cold();
     auto marks = storage_.read([&](auto& view) -> result<> {
       repairs_.ledger().load(view);
       return {};
     });
     if (!marks) return marks;
-    if (auto done = detail::replay_log(storage_, cold, state_, snapshots_, options_); !done)
+    if (auto done = this->read_tail(); !done)
       if (auto stopped = repairs_.stop(storage_, state_, done.error(), now_ms()); !stopped)
         return stopped;
     if (!repairs_.stopped_at())
@@ -461,6 +460,7 @@ class engine : public detail::mending<engine<Storage>>,
     all_is_durable();
     static_cast<void>(repairs_.settle(storage_, state_, now_ms()));
     if (auto done = this->load_schema(); !done) return done;
+    auto cold = this->cold_but_tail();
     upkeep_.load(storage_, state_, cold);
     return this->take_place();
   }

@@ -159,6 +159,7 @@ class identity_of {
   // The store is another than memory knows; of two concurrent writes the other one may now show.
   result<> reload() {
     self().readers_->suspend(state(), true);
+    self().drop_tail();
     self().state_ = {};
     self().held_ = {};
     self().snapshots_ = {};

@@ -20,7 +20,7 @@ class large_fields : public state::part_source {
   shared_bytes part(const state::part_group& of, bytes_view element) override {
     ask_current(of);
     const auto key = state::part_key(of, element);
-    auto cold = self().cold();
+    auto cold = self().cold_but_tail();  // folded with its record
     auto slot = self().state_.records.load(cold, state::parts_of(of.table), key);
     if (!slot && self().mends(slot.error()))
       slot = self().state_.records.load(cold, state::parts_of(of.table), key);
@@ -55,11 +55,11 @@ class large_fields : public state::part_source {
  protected:
   large_fields() = default;
 
-  /// Visits a field's parts from that of `element` on, mending on the way. `each(beginning, part)
-  /// -> bool`.
+  /// Visits a field's parts from that of `element` on, mending on the way: `each(beginning, part)
+  /// -> bool`. They are folded with their record, which was read before.
   template <class F>
   result<> walk_parts(const state::part_group& of, bytes_view element, F&& each) {
-    auto cold = self().cold();
+    auto cold = self().cold_but_tail();
     bytes from{state::beginning(element)};
     bool stopped = false;
     for (;;) {
@@ -87,6 +87,7 @@ class large_fields : public state::part_source {
       const auto table = state.names.find(what.table);
       const auto field = state.names.find(what.field);
       if (!table || !field || !state::has_entries(what.type)) continue;
+      if (auto done = self().fold_rest(); !done) return done;
       std::vector<bytes> keys;
       auto cold = self().cold();
       auto walked =
@@ -111,6 +112,7 @@ class large_fields : public state::part_source {
 
   /// One step of giving back what parts took that count no more.
   result<> sweep_parts() {
+    if (self().tail_) return {};
     auto cold = self().cold();
     auto done = sweep_.step(self().storage_, self().state_, cold);
     self().state_.records.shrink(self().options_.cache_bytes);

@@ -31,27 +31,28 @@ class membership_methods {
   /// Everyone who was ever admitted; empty while the membership is open.
   result<std::vector<member>> members() {
     auto& e = whole();
-    auto cold = e.cold();
+    auto cold = e.cold_but_tail();
     return e.upkeep_.list(e.storage_, e.state_, cold);
   }
 
   /// Whether changesets may be exchanged with `peer`. Errors: not_a_member.
   result<> admits(const replica_id& peer) {
     auto& e = whole();
-    auto cold = e.cold();
+    auto cold = e.cold_but_tail();
     return e.upkeep_.admits(peer, e.state_, cold);
   }
 
  protected:
   result<> clean_up_step() {
     auto& e = whole();
+    if (e.tail_) return {};  // until all is folded in
     auto cold = e.cold();
     return e.upkeep_.step(e.storage_, e.state_, cold, e.retention_.floor(), e.durable_position_,
                           e.options_.clean_up_records, e.state_.records.dirty_count() == 0);
   }
   void members_after_write() {
     auto& e = whole();
-    auto cold = e.cold();
+    auto cold = e.cold_but_tail();
     e.upkeep_.reread(e.state_, cold);
     if (e.upkeep_.due_after_write())
       static_cast<void>(clean_up_step());  // what fails is tried again by `tend`
@@ -71,7 +72,7 @@ class membership_methods {
   template <class F>
   result<std::optional<causal::dot>> decide(F&& body) {
     auto& e = whole();
-    auto cold = e.cold();
+    auto cold = e.cold_but_tail();
     if (auto done = e.upkeep_.refresh(e.state_, cold); !done) return done.error();
     membership_changes changes{
         e.state_, e.upkeep_.members(),

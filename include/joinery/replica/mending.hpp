@@ -176,9 +176,7 @@ class mending {
   // Replay goes on after a damaged changeset was put back.
   result<> resume() {
     repairs_.go_on();
-    auto cold = self().cold();
-    auto replayed =
-        replay_log(self().storage_, cold, self().state_, self().snapshots_, self().options_);
+    auto replayed = self().read_rest_of_tail();
     if (!replayed)
       return repairs_.stop(self().storage_, self().state_, replayed.error(), self().now_ms());
     static_cast<void>(self().gather_indexed());

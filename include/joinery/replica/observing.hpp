@@ -32,7 +32,7 @@ class observing {
   /// each of its values. Errors: invalid_argument (no such index), and the storage's.
   template <class F>
   result<> scan_index(const index_query& q, F&& each) {
-    if (auto done = self().known(); !done) return done;
+    if (auto done = self().known_whole(); !done) return done;
     return detail::scan_index(self(), self().storage_, self().state_, q, each);
   }
 

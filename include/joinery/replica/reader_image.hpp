@@ -1,7 +1,7 @@
 // reader_image: the state of a replica at one version, to be read by other threads.
 //
-// Purpose: a pinned image of the storage, the records that were dirty at that moment, and the
-// version, names and ids that belong to them.
+// Purpose: a pinned image of the storage, the records that were dirty at that moment, what was
+// pending of the log, and the version, names and ids that belong to them.
 // Invariants: shows one version, parts of records included, until it is ended, and then gives its
 // error: never something else. Records that are missing from the image because they were damaged
 // are `quarantined`, not absent.
@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "joinery/replica/cold_reader.hpp"
+#include "joinery/replica/image_tail.hpp"
 #include "joinery/replica/local_tables.hpp"
 #include "joinery/state/canonical.hpp"
 #include "joinery/state/conflicts.hpp"
@@ -27,9 +28,10 @@ class reader_image final : public state::part_source {
   reader_image(pinned image, std::shared_ptr<const state::overlay> newer,
                std::shared_ptr<const directory> indexes, causal::version seen,
                std::uint64_t position, std::uint64_t made_ms, damage known, joined_snapshot join,
-               local_view local = {})
+               const shared_tail& tail, local_view local = {})
       : image_(std::move(image)),
         newer_(std::move(newer)),
+        late_(tail ? std::make_shared<image_tail>(tail) : nullptr),
         indexes_(std::move(indexes)),
         seen_(std::move(seen)),
         position_(position),
@@ -52,8 +54,7 @@ class reader_image final : public state::part_source {
   result<shared_bytes> record(std::string_view table, bytes_view key) {
     const auto index = indexes_->names.find(table);
     if (index) return at(*index, key);
-    auto newer = newer_records();
-    if (!newer) return newer.error();
+    if (auto newer = newer_records(); !newer) return newer.error();
     return shared_bytes{};
   }
 
@@ -62,7 +63,10 @@ class reader_image final : public state::part_source {
   template <class F>
   result<> for_each(std::string_view table, bytes_view from, F&& each) {
     const auto index = indexes_->names.find(table);
-    if (!index) return newer_records() ? result<>{} : result<>{newer_records().error()};
+    if (!index) {
+      const auto newer = newer_records();
+      return newer ? result<>{} : result<>{newer.error()};
+    }
     return walk(*index, from, each);
   }
 
@@ -107,14 +111,21 @@ class reader_image final : public state::part_source {
     ended_ = why;
     image_.reset();
     newer_.reset();
+    late_.reset();
   }
 
  private:
   result<shared_bytes> at(state::name_index table, bytes_view key) {
     auto newer = newer_records();
     if (!newer) return newer.error();
-    if (const auto* hot = (*newer)->find(table, key)) return *hot;
+    const auto& [records, late] = *newer;
+    if (const auto* hot = records->find(table, key)) return *hot;
     cold_reader cold{*this, join_, &known_};
+    if (late) {
+      auto folded = late->find(cold, *records, table, key);
+      if (!folded) return folded.error();
+      if (*folded) return std::move(**folded);
+    }
     auto stored = cold.load(table, key);
     if (!stored) return stored.error();
     return *stored ? shared_bytes{std::move((*stored)->packed)} : shared_bytes{};
@@ -136,21 +147,32 @@ class reader_image final : public state::part_source {
     if (!newer) return newer.error();
     if (known_.missing_from(table, from))
       return damage::quarantined(std::string{indexes_->names[state::table_of(table)]});
+    auto records = std::move(newer->records);
     cold_reader cold{*this, join_, &known_};
+    if (newer->late) {
+      auto all = newer->late->all(cold, *records);
+      if (!all) return all.error();
+      records = std::move(*all);
+    }
     return state::walk_records(
-        [&](auto t, auto key, auto limits) { return (*newer)->newer(t, key, limits); }, cold, table,
+        [&](auto t, auto key, auto limits) { return records->newer(t, key, limits); }, cold, table,
         from, each);
   }
 
-  result<std::shared_ptr<const state::overlay>> newer_records() {
+  struct layers {
+    std::shared_ptr<const state::overlay> records;
+    std::shared_ptr<image_tail> late;  // null where nothing was pending
+  };
+  result<layers> newer_records() {
     const std::lock_guard lock(mutex_);
     if (ended_) return *ended_;
-    return newer_;
+    return layers{newer_, late_};
   }
 
-  std::mutex mutex_;  // guards these three
+  std::mutex mutex_;  // guards these four
   std::optional<pinned> image_;
   std::shared_ptr<const state::overlay> newer_;
+  std::shared_ptr<image_tail> late_;
   std::optional<error> ended_;
 
   std::shared_ptr<const directory> indexes_;

@@ -26,9 +26,10 @@ class readers {
         {errc::closed, "the replica of this reader is closed", "", "open it again"});
   }
 
-  /// `join`: see cold_reader.hpp; guarded by `publication` as the state is.
+  /// `join`: see cold_reader.hpp; guarded by `publication` as the state is, and so is `tail`.
   result<std::shared_ptr<image>> make(S& storage, const replica_state& state,
-                                      const joined_snapshot& join, std::uint64_t now_ms) {
+                                      const joined_snapshot& join, const shared_tail& tail,
+                                      std::uint64_t now_ms) {
     const std::lock_guard published(state.publication);
     if (suspended_)
       return error{errc::locked, "the replica is being opened anew, under another id", "",
@@ -43,7 +44,7 @@ class readers {
     if (!looked) return looked.error();
     const std::lock_guard lock(mutex_);
     auto out = std::make_shared<image>(std::move(*pinned), newer(state), indexes(state), state.seen,
-                                       state.last_position, now_ms, std::move(known), join,
+                                       state.last_position, now_ms, std::move(known), join, tail,
                                        state.local.view());
     std::erase_if(live_, [](const auto& i) { return i.expired(); });
     live_.push_back(out);

@@ -15,6 +15,34 @@
 
 namespace joinery::detail {
 
+/// What becomes of a changeset that touches damaged records.
+enum class damaged_records {
+  refused,         ///< it is an error
+  known_left_out,  ///< those in quarantine are passed over
+  left_out,        ///< also those that are met just now
+};
+inline bool passes_over(const error& e, damaged_records damaged) {
+  return (e.code == errc::quarantined && damaged != damaged_records::refused) ||
+         (e.code == errc::checksum && damaged == damaged_records::left_out);
+}
+
+/// Reads in the part that an operation on a record in memory goes to, if it goes to one. `field`:
+/// of an operation that carries a delta.
+template <state::cold_records C>
+result<> load_part(state::working_set& records, C& cold, const state::working_set::slot& slot,
+                   const codec::record_op& op, state::field_id field, damaged_records damaged) {
+  if (!crdt::carries_delta(op.action) || !state::has_entries(op.type)) return {};
+  const auto cell = crdt::read_cell(slot.packed);
+  const auto found = state::find_field(cell.value, field);
+  if (!found.parts || cell.incarnation != op.incarnation) return {};
+  const auto& [table, key] = slot.name();
+  auto part = records.load(
+      cold, state::parts_of(table),
+      state::part_key({table, key, field, found.parts}, crdt::coalescing_key(op.type, op.delta)));
+  if (!part && !passes_over(part.error(), damaged)) return part.error();
+  return {};
+}
+
 /// When fields become large, and which parts count.
 struct part_rules {
   std::size_t threshold = ~std::size_t{0};  ///< a field above this many bytes is taken apart

@@ -18,17 +18,10 @@
 
 namespace joinery::detail {
 
-/// What becomes of a changeset that touches damaged records.
-enum class damaged_records {
-  refused,         ///< it is an error
-  known_left_out,  ///< those in quarantine are passed over
-  left_out,        ///< also those that are met just now
-};
-
 /// What a changeset's names and records are here.
 struct resolved_changeset {
   std::vector<state::name_index> names;
-  std::vector<state::working_set::slot*> records;  ///< null: damaged, and to be passed over
+  std::vector<state::working_set::slot*> records;  ///< null: to be passed over
 
   void clear() noexcept {
     names.clear();
@@ -164,41 +157,35 @@ struct replica_state {
 
   /// Gives every name in `c` an index and reads its records and parts in, so that `fold` cannot
   /// fail. Records that were found damaged count as an error, or are left out: `fold` passes them
-  /// over, and they are rebuilt from the log.
-  template <state::cold_records C>
+  /// over, and they are rebuilt from the log. It passes over those as well that `waits(table)`
+  /// tells of: they are folded later (pending_tail.hpp).
+  template <state::cold_records C, class F>
   result<> prepare(const codec::changeset& c, C& cold, damaged_records damaged,
-                   resolved_changeset& is) {
+                   resolved_changeset& is, F&& waits) {
     is.clear();
     for (const auto& s : c.seen) index_of(s.replica);
     for (const auto name : c.names) is.names.push_back(names.add(name));
     for (const auto& r : c.records) {
-      auto slot = records.load(cold, is.names[r.table], r.key);
+      const auto table = is.names[r.table];
+      is.records.push_back(nullptr);
+      if (waits(table)) continue;
+      auto slot = records.load(cold, table, r.key);
       if (!slot && !passes_over(slot.error(), damaged)) return slot.error();
-      is.records.push_back(slot ? *slot : nullptr);
+      if (slot) is.records.back() = *slot;
     }
     parts.prepared = last_position;
     for (const auto& op : c.ops) {
-      if (!crdt::carries_delta(op.action) || !state::has_entries(op.type)) continue;
-      const auto& r = c.records[op.record];
-      const auto table = is.names[r.table];
       const auto* slot = is.records[op.record];
-      if (slot == nullptr) continue;
-      const auto cell = crdt::read_cell(slot->packed);
-      const state::field_id id{is.names[op.field], op.type};
-      const auto found = state::find_field(cell.value, id);
-      if (!found.parts || cell.incarnation != op.incarnation) continue;
-      auto part = records.load(cold, state::parts_of(table),
-                               state::part_key({table, r.key, id, found.parts},
-                                               crdt::coalescing_key(op.type, op.delta)));
-      if (!part && !passes_over(part.error(), damaged)) return part.error();
+      if (slot == nullptr || !crdt::carries_delta(op.action)) continue;
+      const state::field_id field{is.names[op.field], op.type};
+      if (auto done = load_part(records, cold, *slot, op, field, damaged); !done) return done;
     }
     return {};
   }
-
- private:
-  static bool passes_over(const error& e, damaged_records damaged) {
-    return (e.code == errc::quarantined && damaged != damaged_records::refused) ||
-           (e.code == errc::checksum && damaged == damaged_records::left_out);
+  template <state::cold_records C>
+  result<> prepare(const codec::changeset& c, C& cold, damaged_records damaged,
+                   resolved_changeset& is) {
+    return prepare(c, cold, damaged, is, [](state::name_index) { return false; });
   }
 };
 

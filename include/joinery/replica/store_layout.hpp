@@ -1,6 +1,6 @@
 // How a replica lies in its storage, and how it is brought back.
 //
-// Purpose: makes a new store, loads an existing one, and replays the log that the snapshot does not
+// Purpose: makes a new store, loads an existing one, and reads the log that the snapshot does not
 // cover.
 // Keys: `meta` has "format", "space", "replica", "snapshot", "floor" and "parts" (the epoch of
 // generations; absent: 0); `roster` and `names` have fixed32 index → id or name.
@@ -194,18 +194,16 @@ result<bool> load_store(S& storage, const space_id& wanted, replica_state& state
   return exists;
 }
 
-/// Folds what the log has beyond the snapshot. Verifies each entry's place, dot and order on the
-/// way. Memory stays within the limits: the snapshot moves on meanwhile, where it may.
-template <history::storage S, state::cold_records C>
-result<> replay_log(S& storage, C& cold, replica_state& state, snapshotting& snapshots,
-                    const replica_options& limits) {
+/// Reads what the log has beyond `state.last_position`: `each(changeset) -> result<>`, which moves
+/// that on by one. Verifies each entry's place on the way.
+template <history::storage S, class F>
+result<> read_log_after(S& storage, const replica_state& state, F&& each) {
   constexpr std::size_t batch_size = 256;
   for (;;) {
     // Copied out in batches: folding reads cold records, and reads do not nest.
     std::vector<bytes> batch;
     bool hole = false;
     const auto from = state.last_position + 1;
-    resolved_changeset here;
     auto read = storage.read([&](auto& view) -> result<> {
       batch.clear();
       return history::scan_log(view, from, [&](std::uint64_t at, bytes_view data) {
@@ -215,23 +213,12 @@ result<> replay_log(S& storage, C& cold, replica_state& state, snapshotting& sna
         return batch.size() < batch_size;
       });
     });
-    for (const auto& data : batch) {
-      auto parsed = codec::decode_changeset(data);
-      if (!parsed) return parsed.error();
-      const causal::dot at{state.index_of(parsed->origin), parsed->seq};
-      if (at.seq != state.seen.at(at.replica) + 1) return log_gap(state.last_position + 1);
-      if (auto done = state.prepare(*parsed, cold, damaged_records::left_out, here); !done)
-        return done;
-      state.fold(at, *parsed, here, history::chain_next(state.origins[at.replica].chain, data),
-                 state.last_position + 1);
-      snapshots.logged(data.size());
-      state.logged_bytes += data.size();
-      if (state.records.memory() > limits.cache_bytes && !storage.read_only())
-        snapshots.keep_up(storage, state, limits);
-    }
-    if (!read) return read;  // what stood before the fault is folded
+    const auto size = batch.size();
+    for (auto& data : batch)
+      if (result<> done = each(std::move(data)); !done) return done;
+    if (!read) return read;  // what stood before the fault is in
     if (hole) return log_gap(state.last_position + 1);
-    if (batch.size() < batch_size) return {};
+    if (size < batch_size) return {};
   }
 }
 

@@ -27,6 +27,14 @@ class overlay {
   /// `records` stand in order, each once.
   explicit overlay(std::vector<record> records) : records_(std::move(records)) {}
 
+  /// `newest`, and what `records` has dirty beside it.
+  overlay(const overlay& newest, const working_set& records) {
+    const overlay other{records};
+    std::set_union(newest.records_.begin(), newest.records_.end(), other.records_.begin(),
+                   other.records_.end(), std::back_inserter(records_),
+                   [](const record& a, const record& b) { return record_order{}(a.name, b.name); });
+  }
+
   /// The record, if it is newer than its stored form; null when it is not.
   [[nodiscard]] const shared_bytes* find(name_index table, bytes_view key) const {
     const auto at = lower_bound(table, key);
