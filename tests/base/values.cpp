@@ -7,6 +7,8 @@
 #include "joinery/base/clock.hpp"
 #include "joinery/base/id128.hpp"
 #include "joinery/base/result.hpp"
+#include "joinery/base/shared_bytes.hpp"
+#include "joinery/base/short_bytes.hpp"
 #include "joinery/causal/replica_id.hpp"
 #include "joinery/testing/prng.hpp"
 
@@ -133,6 +135,55 @@ TEST_CASE("a seed gives the same numbers everywhere") {
   CHECK(random.next() == 0x6E789E6AA1B965F4);
   CHECK(random.next() == 0x06C45D188009454F);
   CHECK(random.below(1) == 0);
+}
+
+TEST_CASE("edits made together are those made one by one from the last to the first") {
+  using namespace joinery;
+  testing::prng random(9);
+  const auto some = [&](std::uint64_t most) {
+    return bytes(random.below(most), static_cast<char>('a' + random.below(26)));
+  };
+  shared_bytes shared;
+  bytes expected;
+  shared_bytes kept;
+  for (int round = 0; round < 3000; ++round) {
+    if (random.below(3) == 0) kept = shared;  // another owner: what it has must not change
+    const bytes had{kept.view()};
+    byte_edit all[3];
+    bytes inserted[3];
+    std::size_t count = 0, at = 0;
+    for (; count < 3 && random.below(4) > 0; ++count) {
+      at += random.below(expected.size() - at + 1);
+      const auto removed = random.below(std::min<std::size_t>(expected.size() - at, 40) + 1);
+      inserted[count] = some(random.below(2) == 0 ? 5 : 60);
+      all[count] = {at, removed, inserted[count]};
+      at += removed;
+    }
+    for (auto i = count; i > 0; --i)
+      expected.replace(all[i - 1].at, all[i - 1].removed, inserted[i - 1]);
+    make_edits(shared, {all, count});
+    REQUIRE(shared.view() == expected);
+    REQUIRE(kept.view() == had);
+    if (random.below(40) == 0) shared = shared_bytes{expected = some(300)};
+  }
+}
+
+TEST_CASE("a short string moves and is copied, wherever it stands") {
+  using joinery::short_bytes;
+  for (const std::size_t size : {0u, 5u, 20u, 21u, 400u}) {
+    const std::string owned(size, 'k');
+    const joinery::bytes_view content{owned};
+    short_bytes a{content}, b{joinery::bytes_view{"other, and longer than fits in place"}};
+    b = a;
+    CHECK(b == content);
+    short_bytes moved{std::move(a)};
+    CHECK(moved == content);
+    CHECK(a.empty());
+    b = std::move(moved);
+    CHECK(b == content);
+    a = b;
+    CHECK(a == b);
+  }
 }
 
 }  // namespace

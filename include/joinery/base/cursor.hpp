@@ -127,6 +127,11 @@ class byte_reader {
 
 inline constexpr std::size_t max_varint = 10;
 
+/// Small magnitudes as small numbers.
+constexpr std::uint64_t zigzag_of(std::int64_t value) noexcept {
+  return static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63);
+}
+
 /// Writes a varint where there is room for one, and gives its length.
 [[gnu::always_inline]] inline std::size_t put_varint(char* to, std::uint64_t value) noexcept {
   if (value < 0x80) return *to = static_cast<char>(value), 1;
@@ -153,9 +158,7 @@ class basic_byte_writer {
       u8(static_cast<std::uint8_t>(value));
     }
   }
-  void zigzag(std::int64_t value) {
-    varint(static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63));
-  }
+  void zigzag(std::int64_t value) { varint(zigzag_of(value)); }
   void fixed64(std::uint64_t value) {
     const auto ordered = big_endian(value);
     out_.append(reinterpret_cast<const char*>(&ordered), sizeof ordered);
@@ -165,6 +168,9 @@ class basic_byte_writer {
     varint(data.size());
     out_.append(data);
   }
+  /// As `byte_buffer`'s, for whoever writes several things at once.
+  [[nodiscard]] char* room(std::size_t n) { return out_.room(n); }
+  void added(std::size_t n) noexcept { out_.added(n); }
 
  private:
   Out& out_;

@@ -64,7 +64,7 @@ inline bool ascend(const changeset& c, const changed_record& a, const changed_re
   return tables < 0 || (tables == 0 && a.key < b.key);
 }
 
-inline void read_ops(pack_reader& in, changeset& c) {
+inline pack_reader read_ops(pack_reader in, changeset& c) {
   const auto record = static_cast<std::uint32_t>(c.records.size());
   in.array_of(3);
   c.records.push_back({static_cast<std::uint32_t>(in.u64_up_to(c.names.size() - 1)), in.binary()});
@@ -90,6 +90,7 @@ inline void read_ops(pack_reader& in, changeset& c) {
     }
     c.ops.push_back(op);
   }
+  return in;
 }
 
 inline bool read_changeset(bytes_view data, changeset& c) {
@@ -118,7 +119,7 @@ inline bool read_changeset(bytes_view data, changeset& c) {
   }
   for (auto n = in.array(); n > 0 && in.ok(); --n) {
     if (c.names.empty()) return false;
-    read_ops(in, c);
+    in = read_ops(in, c);
   }
   return in.finished();
 }

@@ -71,14 +71,20 @@ class changeset_writer {
                              const std::vector<seen_increase>& seen) const {
     const auto order = in_order();
     name_list names;
+    std::vector<std::uint32_t> named;  // the names' indexes, in the order in which they are written
+    named.reserve(2 * order.size());
     std::size_t records = 0;
     auto size = 64 + keys_.size() + 32 * seen.size();
     for_each_run(order, [&](record_ops ops) {
       ++records;
-      size += 16 + names.add(ops.front()->table);
-      for (const auto* e : ops)
-        size += 40 + e->what.delta.size() + (carries(*e) ? names.add(e->what.field) : 0);
+      size += 16;
+      named.push_back(names.add(ops.front()->table));
+      for (const auto* e : ops) {
+        size += 40 + e->what.delta.size();
+        if (carries(*e)) named.push_back(names.add(e->what.field));
+      }
     });
+    for (const auto n : names.all()) size += 5 + n.size();
 
     byte_buffer out;
     static_cast<void>(out.room(size));  // at once
@@ -97,9 +103,10 @@ class changeset_writer {
     w.array(names.all().size());
     for (const auto n : names.all()) w.text(n);
     w.array(records);
+    auto name = named.cbegin();
     for_each_run(order, [&](record_ops ops) {
       w.array(3);
-      w.u64(names.of(ops.front()->table));
+      w.u64(*name++);
       w.binary(key_of(*ops.front()));
       w.array(ops.size());
       for (const auto* e : ops) {
@@ -108,7 +115,7 @@ class changeset_writer {
         w.u64(static_cast<std::uint64_t>(o.action));
         w.u64(o.incarnation);
         if (!carries(*e)) continue;
-        w.u64(names.of(o.field));
+        w.u64(*name++);
         w.u64(o.type.code());
         w.binary(o.delta);
       }
@@ -124,7 +131,7 @@ class changeset_writer {
   static bool carries(const entry& e) noexcept { return crdt::carries_delta(e.what.action); }
   static std::uint64_t beginning(bytes_view key) noexcept {
     std::uint64_t raw = 0;
-    std::memcpy(&raw, key.data(), std::min(key.size(), sizeof raw));
+    if (!key.empty()) std::memcpy(&raw, key.data(), std::min(key.size(), sizeof raw));
     return big_endian(raw);
   }
   [[nodiscard]] bytes_view key_of(const entry& e) const noexcept {
@@ -157,14 +164,13 @@ class changeset_writer {
   // The names of tables and fields, in the order in which they are first met.
   class name_list {
    public:
-    // How many bytes it takes to tell it, if it is new.
-    std::size_t add(std::string_view name) {
-      if (const auto at = find(name); at < all_.size()) return 0;
+    std::uint32_t add(std::string_view name) {
+      const auto at = find(name);
+      if (at < all_.size()) return static_cast<std::uint32_t>(at);
       all_.push_back(name);
-      if (all_.size() > few) index_.emplace(name, all_.size() - 1);
-      return name.size() + 5;
+      if (all_.size() > few) index_.emplace(name, at);
+      return static_cast<std::uint32_t>(at);
     }
-    [[nodiscard]] std::size_t of(std::string_view name) const { return find(name); }
     [[nodiscard]] const std::vector<std::string_view>& all() const noexcept { return all_; }
 
    private:

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "joinery/base/cursor.hpp"
 
@@ -23,16 +24,30 @@ class basic_pack_writer {
  public:
   explicit basic_pack_writer(Out& out) : sink_{out}, packer_(sink_) {}
 
-  void array(std::size_t n) { packer_.pack_array(static_cast<std::uint32_t>(n)); }
-  void u64(std::uint64_t value) { packer_.pack_uint64(value); }
+  // What takes one byte, or a length of one, is written in place: nearly everything is short.
+
+  void array(std::size_t n) {
+    if (n < 16) return byte(0x90 | n);
+    packer_.pack_array(static_cast<std::uint32_t>(n));
+  }
+  void u64(std::uint64_t value) {
+    if (value < 0x80) return byte(value);
+    packer_.pack_uint64(value);
+  }
   void boolean(bool value) { value ? packer_.pack_true() : packer_.pack_false(); }
   void text(std::string_view value) {
-    packer_.pack_str(static_cast<std::uint32_t>(value.size()));
-    packer_.pack_str_body(value.data(), static_cast<std::uint32_t>(value.size()));
+    if (value.size() < 32)
+      byte(0xA0 | value.size());
+    else
+      packer_.pack_str(static_cast<std::uint32_t>(value.size()));
+    sink_.out.append(value.data(), value.size());
   }
   void binary(bytes_view value) {
-    packer_.pack_bin(static_cast<std::uint32_t>(value.size()));
-    packer_.pack_bin_body(value.data(), static_cast<std::uint32_t>(value.size()));
+    if (value.size() < 256)
+      byte(0xC4), byte(value.size());
+    else
+      packer_.pack_bin(static_cast<std::uint32_t>(value.size()));
+    sink_.out.append(value.data(), value.size());
   }
 
  private:
@@ -40,6 +55,8 @@ class basic_pack_writer {
     Out& out;
     [[gnu::always_inline]] void write(const char* data, std::size_t n) { out.append(data, n); }
   };
+  void byte(std::uint64_t value) { sink_.out.push_back(static_cast<char>(value)); }
+
   sink sink_;
   msgpack::packer<sink> packer_;
 };
@@ -93,15 +110,25 @@ class pack_reader {
   void fail() noexcept { in_.fail(); }
 
  private:
-  // The number after a lead byte, big-endian: 2^narrowest bytes long for `first`, twice as long for
-  // each lead byte above it, up to 2^widest.
-  [[gnu::noinline]] std::uint64_t sized(std::uint8_t lead, std::uint8_t first, unsigned narrowest,
-                                        unsigned widest = 2) noexcept {
-    const auto steps = static_cast<unsigned>(lead) - first + narrowest;
-    if (lead < first || steps > widest) return fail(), std::uint64_t{0};
-    std::uint64_t value = 0;
-    for (unsigned i = 0; i < 1u << steps; ++i) value = value << 8 | in_.u8();
+  std::uint64_t sized(std::uint8_t lead, std::uint8_t first, unsigned narrowest,
+                      unsigned widest = 2) noexcept {
+    const auto [value, rest] = number(in_, lead, first, narrowest, widest);
+    in_ = rest;
     return value;
+  }
+  // The number after a lead byte, big-endian: 2^narrowest bytes long for `first`, twice as long for
+  // each lead byte above it, up to 2^widest. Not of the reader itself, which can stay in registers
+  // like this.
+  [[gnu::noinline]] static std::pair<std::uint64_t, byte_reader> number(byte_reader in,
+                                                                        std::uint8_t lead,
+                                                                        std::uint8_t first,
+                                                                        unsigned narrowest,
+                                                                        unsigned widest) noexcept {
+    const auto steps = static_cast<unsigned>(lead) - first + narrowest;
+    if (lead < first || steps > widest) return in.fail(), std::pair{std::uint64_t{0}, in};
+    std::uint64_t value = 0;
+    for (unsigned i = 0; i < 1u << steps; ++i) value = value << 8 | in.u8();
+    return {value, in};
   }
 
   byte_reader in_;

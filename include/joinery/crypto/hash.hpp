@@ -6,6 +6,7 @@
 // Thread-safety: a hasher is used by one thread; digests are values.
 #pragma once
 
+#include <sodium/core.h>
 #include <sodium/crypto_generichash_blake2b.h>
 
 #include <array>
@@ -36,7 +37,11 @@ struct digest {
 
 class hasher {
  public:
-  hasher() noexcept { crypto_generichash_blake2b_init(&state_, nullptr, 0, 32); }
+  hasher() noexcept {
+    // Else libsodium does without what this processor is good at. On failure it goes on so.
+    [[maybe_unused]] static const int ready = sodium_init();
+    crypto_generichash_blake2b_init(&state_, nullptr, 0, 32);
+  }
 
   hasher& add(bytes_view data) noexcept {
     crypto_generichash_blake2b_update(&state_, reinterpret_cast<const unsigned char*>(data.data()),

@@ -32,8 +32,8 @@ struct watch_filter {
 
   [[nodiscard]] bool covers(std::string_view of_table, bytes_view key,
                             bool of_local) const noexcept {
-    return local == of_local && (table.empty() || table == of_table) && key >= from &&
-           (!below || key < *below);
+    return local == of_local && (table.empty() || table == of_table) &&
+           (from.empty() || key >= from) && (!below || key < *below);
   }
 };
 

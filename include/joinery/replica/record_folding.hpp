@@ -26,21 +26,30 @@ inline bool passes_over(const error& e, damaged_records damaged) {
          (e.code == errc::checksum && damaged == damaged_records::left_out);
 }
 
-/// Reads in the part that an operation on a record in memory goes to, if it goes to one. `field`:
-/// of an operation that carries a delta.
+/// The part of an operation's element, looked up before the operation is folded.
+struct looked_up_part {
+  state::generation made;
+  state::working_set::slot* at = nullptr;
+};
+
+/// Reads in the part that an operation on a record in memory goes to; none when it goes to no part,
+/// or to a damaged one. `field`: of an operation that carries a delta.
 template <state::cold_records C>
-result<> load_part(state::working_set& records, C& cold, const state::working_set::slot& slot,
-                   const codec::record_op& op, state::field_id field, damaged_records damaged) {
-  if (!crdt::carries_delta(op.action) || !state::has_entries(op.type)) return {};
+result<looked_up_part> load_part(state::working_set& records, C& cold,
+                                 const state::working_set::slot& slot, const codec::record_op& op,
+                                 state::field_id field, damaged_records damaged) {
+  const looked_up_part none;
+  if (!crdt::carries_delta(op.action) || !state::has_entries(op.type)) return none;
   const auto cell = crdt::read_cell(slot.packed);
   const auto found = state::find_field(cell.value, field);
-  if (!found.parts || cell.incarnation != op.incarnation) return {};
+  if (!found.parts || cell.incarnation != op.incarnation) return none;
   const auto& [table, key] = slot.name();
   auto part = records.load(
       cold, state::parts_of(table),
       state::part_key({table, key, field, found.parts}, crdt::coalescing_key(op.type, op.delta)));
-  if (!part && !passes_over(part.error(), damaged)) return part.error();
-  return {};
+  if (part) return looked_up_part{found.parts, *part};
+  if (!passes_over(part.error(), damaged)) return part.error();
+  return none;
 }
 
 /// When fields become large, and which parts count.
@@ -49,7 +58,10 @@ struct part_rules {
   std::uint32_t epoch = 0;                  ///< of generations that are made now
   std::uint64_t prepared = 0;  ///< parts of generations up to this log position were looked up
   bool sweep_due = true;       ///< some generation may be in no record any more
-  state::op_scratch scratch;   ///< of whoever folds
+  // Of whoever folds: memory that is used again, and the parts that one record's operations change.
+  state::op_scratch scratch;
+  std::vector<state::working_set::slot*> taken_out;
+  std::vector<state::working_set::slot*> touched;
 };
 
 class record_folding {
@@ -64,21 +76,24 @@ class record_folding {
     before_ = slot_->position;
     folds_ = before_ < position_;
     existed_ = !slot_->packed.empty();
+    rules_.taken_out.clear();
+    rules_.touched.clear();
   }
 
   /// Whether the record itself does not stand for the changeset's position yet.
   [[nodiscard]] bool folds() const noexcept { return folds_; }
 
-  /// `may_grow(field_id)`: whether a field may be taken apart.
+  /// `may_grow(field_id)`: whether a field may be taken apart. `part`: none when none was looked
+  /// up.
   template <class F>
   void apply(const codec::record_op& op, state::field_id field, std::size_t number,
-             const causal::stamp& by, F&& may_grow) {
+             const causal::stamp& by, F&& may_grow, const looked_up_part& part = {}) {
     if (slot_ == nullptr) return;
-    if (!folds_) return catch_up(op, field, by);
+    if (!folds_) return catch_up(op, field, by, part);
     const auto done = state::apply_op(slot_->packed, op.action, op.incarnation, field, op.delta, by,
                                       rules_.scratch);
     renewed_ = renewed_ || done.renewed;
-    if (done.parts) return apply_to_part(done.parts, field, op.delta, by);
+    if (done.parts) return apply_to_part(done.parts, field, op.delta, by, part);
     constexpr auto most = std::size_t{1} << state::generation::operation_bits;
     if (done.size > rules_.threshold && state::has_entries(field.type) && number + 1 < most &&
         may_grow(field))
@@ -92,54 +107,59 @@ class record_folding {
       rules_.sweep_due = rules_.sweep_due || (existed_ && renewed_);
       records_.changed(*slot_, position_);
     }
-    for (auto* part : taken_out_) records_.taken_out(*part, position_, *slot_);
-    for (auto* part : touched_) records_.changed(*part, position_);
+    for (auto* part : rules_.taken_out) records_.taken_out(*part, position_, *slot_);
+    for (auto* part : rules_.touched) records_.changed(*part, position_);
   }
   [[nodiscard]] bool parts_changed() const noexcept {
-    return !taken_out_.empty() || !touched_.empty();
+    return !rules_.taken_out.empty() || !rules_.touched.empty();
   }
 
  private:
   // The record is as of this position or a later one; its parts need not be.
-  void catch_up(const codec::record_op& op, state::field_id field, const causal::stamp& by) {
+  void catch_up(const codec::record_op& op, state::field_id field, const causal::stamp& by,
+                const looked_up_part& part) {
     if (!crdt::carries_delta(op.action) || !state::has_entries(field.type)) return;
     const auto cell = crdt::read_cell(slot_->packed);
     if (cell.incarnation != op.incarnation) return;
     const auto found = state::find_field(cell.value, field);
-    if (found.parts) apply_to_part(found.parts, field, op.delta, by);
+    if (found.parts) apply_to_part(found.parts, field, op.delta, by, part);
   }
 
   void apply_to_part(state::generation made, state::field_id field, bytes_view delta,
-                     const causal::stamp& by) {
+                     const causal::stamp& by, const looked_up_part& known) {
     if (!folds_ && made.position() >= position_) return;  // it began with this
-    const auto& name = slot_->name();
-    const auto table = state::parts_of(name.table);
-    auto key = state::part_key({name.table, name.key, field, made},
-                               crdt::coalescing_key(field.type, delta));
-    auto* part = records_.find(table, key);
-    if (part == nullptr) {
-      // Of a generation that was looked up, only a damaged part is not there: it is left out.
-      if (made.position() <= rules_.prepared) return;
-      part = &records_.make(table, std::move(key), before_);
-    }
+    auto* part = made == known.made ? known.at : find_part(made, field, delta);
+    if (part == nullptr) return;
     if (part->position >= position_) return;
     auto& change = rules_.scratch.change;
     crdt::apply(field.type, part->packed, delta, by, change);
     if (change.removed == 0 && change.inserted.empty()) return;
     change.onto(part->packed);
     // What the record's generation began with is not looked for in the log.
-    (made.position() == position_ ? taken_out_ : touched_).push_back(part);
+    (made.position() == position_ ? rules_.taken_out : rules_.touched).push_back(part);
+  }
+
+  // Null when it is to be left out.
+  slot* find_part(state::generation made, state::field_id field, bytes_view delta) {
+    const auto& name = slot_->name();
+    const auto table = state::parts_of(name.table);
+    const auto key = state::part_key({name.table, name.key, field, made},
+                                     crdt::coalescing_key(field.type, delta));
+    auto* part = records_.find(table, key);
+    // Of a generation that was looked up, only a damaged part is not there.
+    if (part != nullptr || made.position() <= rules_.prepared) return part;
+    return &records_.make(table, key, before_);
   }
 
   void take_apart(state::field_id field, std::size_t number) {
     const auto& name = slot_->name();
     const state::part_group group{name.table, name.key, field,
                                   state::generation::at(rules_.epoch, position_, number)};
-    const auto prefix = state::parts_prefix(group);
     state::take_apart(slot_->packed, field, group.made, [&](bytes_view begins, bytes part) {
-      auto& fresh = records_.make(state::parts_of(name.table), prefix + bytes{begins}, before_);
+      auto& fresh =
+          records_.make(state::parts_of(name.table), state::part_key(group, begins), before_);
       fresh.packed = std::move(part);
-      taken_out_.push_back(&fresh);
+      rules_.taken_out.push_back(&fresh);
     });
   }
 
@@ -151,8 +171,6 @@ class record_folding {
   bool folds_ = false;
   bool existed_ = false;
   bool renewed_ = false;
-  std::vector<slot*> taken_out_;
-  std::vector<slot*> touched_;
 };
 
 }  // namespace joinery::detail

@@ -22,10 +22,14 @@ namespace joinery::detail {
 struct resolved_changeset {
   std::vector<state::name_index> names;
   std::vector<state::working_set::slot*> records;  ///< null: to be passed over
+  std::vector<looked_up_part> parts;               ///< by operation; empty when there are none
+  std::vector<std::uint64_t> hashes;               // of the records' names
 
   void clear() noexcept {
     names.clear();
     records.clear();
+    parts.clear();
+    hashes.clear();
   }
 };
 
@@ -126,7 +130,9 @@ struct replica_state {
         const auto& op = c.ops[i];
         state::field_id field;
         if (crdt::carries_delta(op.action)) field = {is.names[op.field], op.type};
-        folding.apply(op, field, i, by, [&](state::field_id f) { return may_grow(table, f); });
+        folding.apply(
+            op, field, i, by, [&](state::field_id f) { return may_grow(table, f); },
+            is.parts.empty() ? looked_up_part{} : is.parts[i]);
       }
       folding.finish();
       if (watched)
@@ -165,20 +171,30 @@ struct replica_state {
     is.clear();
     for (const auto& s : c.seen) index_of(s.replica);
     for (const auto name : c.names) is.names.push_back(names.add(name));
-    for (const auto& r : c.records) {
+    for (const auto& r : c.records) is.hashes.push_back(records.expect(is.names[r.table], r.key));
+    for (const auto hash : is.hashes) records.expect_soon(hash);
+    for (std::size_t i = 0; i < c.records.size(); ++i) {
+      const auto& r = c.records[i];
       const auto table = is.names[r.table];
       is.records.push_back(nullptr);
       if (waits(table)) continue;
-      auto slot = records.load(cold, table, r.key);
+      auto slot = records.load(cold, table, r.key, is.hashes[i]);
       if (!slot && !passes_over(slot.error(), damaged)) return slot.error();
-      if (slot) is.records.back() = *slot;
+      if (!slot) continue;
+      is.records.back() = *slot;
+      (*slot)->packed.expect();
     }
     parts.prepared = last_position;
-    for (const auto& op : c.ops) {
+    for (std::size_t i = 0; i < c.ops.size(); ++i) {
+      const auto& op = c.ops[i];
       const auto* slot = is.records[op.record];
       if (slot == nullptr || !crdt::carries_delta(op.action)) continue;
       const state::field_id field{is.names[op.field], op.type};
-      if (auto done = load_part(records, cold, *slot, op, field, damaged); !done) return done;
+      const auto part = load_part(records, cold, *slot, op, field, damaged);
+      if (!part) return part.error();
+      if (part->at == nullptr) continue;
+      is.parts.resize(c.ops.size());
+      is.parts[i] = *part;
     }
     return {};
   }

@@ -66,7 +66,8 @@ class tail_progress {
     tail_->for_each_step(r, [&](const auto& step) {
       for (auto i = step.first; i < step.end && outcome; ++i) {
         const auto& op = step.by->parsed.ops[i];
-        outcome = load_part(records, cold, slot, op, field_of(*step.by, op), damaged);
+        const auto part = load_part(records, cold, slot, op, field_of(*step.by, op), damaged);
+        if (!part) outcome = part.error();
       }
     });
     return outcome;

@@ -77,18 +77,24 @@ inline bytes parts_prefix(bytes_view record_key) {
 /// The key of the part that has the entry of `element`.
 inline bytes part_key(const part_group& g, bytes_view element) {
   const auto part = beginning(element);
-  bytes out;
-  out.reserve(2 + g.key.size() + 20 + part.size());
-  out.push_back(static_cast<char>(g.key.size() >> 8));
-  out.push_back(static_cast<char>(g.key.size() & 0xFF));
-  out += g.key;
-  byte_writer w{out};
-  w.fixed64(std::uint64_t{g.field.name} << 32 | g.field.type.code());
-  char epoch[4];
-  for (int n = 0; n < 4; ++n) epoch[n] = static_cast<char>(g.made.epoch >> (24 - 8 * n));
-  w.raw({epoch, sizeof epoch});
-  w.fixed64(g.made.made);
-  return out += part;
+  bytes out(2 + g.key.size() + 20 + part.size(), '\0');
+  auto* to = out.data();
+  const auto put = [&](const void* from, std::size_t size) {
+    if (size > 0) std::memcpy(to, from, size);
+    to += size;
+  };
+  const auto put_number = [&](std::uint64_t number, std::size_t size) {
+    const auto ordered = big_endian(number << (64 - 8 * size));
+    put(&ordered, size);
+  };
+  put_number(g.key.size(), 2);
+  put(g.key.data(), g.key.size());
+  put_number(g.field.name, 4);
+  put_number(g.field.type.code(), 4);
+  put_number(g.made.epoch, 4);
+  put_number(g.made.made, 8);
+  put(part.data(), part.size());
+  return out;
 }
 /// How the keys of the group's parts begin.
 inline bytes parts_prefix(const part_group& g) { return part_key(g, {}); }

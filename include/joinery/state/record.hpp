@@ -37,19 +37,40 @@ inline generation read_generation(bytes_view mark) {
   return g;
 }
 
-[[gnu::always_inline]] inline packed_field read_field(byte_reader& in) {
-  packed_field f;
-  std::uint8_t name = 0, kind = 0;
-  if (in.two_short(name, kind)) {
-    f.id = {name, crdt::shape::from_code(kind)};
-    f.state = in.block();
-    return f;
+/// A field as it stands there, not looked at more closely.
+struct raw_field {
+  std::uint64_t id = 0;  ///< name and shape as one number, in the order of fields
+  bytes_view block;
+  bool large = false;
+
+  [[nodiscard]] static constexpr std::uint64_t number(field_id f) noexcept {
+    return std::uint64_t{f.name} << 32 | f.type.code();
   }
-  f.id.name = static_cast<name_index>(in.varint_up_to(0xFFFFFFFF));
-  const auto code = static_cast<std::uint32_t>(in.varint_up_to(0xFFFFFFFF));
-  f.id.type = crdt::shape::from_code(code & ~large_bit);
-  f.state = in.block();
-  if ((code & large_bit) != 0) f.parts = read_generation(std::exchange(f.state, {}));
+};
+
+[[gnu::always_inline]] inline raw_field read_raw_field(byte_reader& in) {
+  raw_field f;
+  std::uint8_t short_name = 0, short_code = 0;
+  if (in.two_short(short_name, short_code)) {
+    f.id = std::uint64_t{short_name} << 32 | short_code;
+  } else {
+    const auto name = in.varint_up_to(0xFFFFFFFF);
+    const auto code = static_cast<std::uint32_t>(in.varint_up_to(0xFFFFFFFF));
+    f.id = name << 32 | (code & ~large_bit);
+    f.large = (code & large_bit) != 0;
+  }
+  f.block = in.block();
+  return f;
+}
+[[gnu::always_inline]] inline packed_field read_field(byte_reader& in) {
+  const auto raw = read_raw_field(in);
+  packed_field f;
+  f.id.name = static_cast<name_index>(raw.id >> 32);
+  f.id.type = crdt::shape::from_code(static_cast<std::uint32_t>(raw.id));
+  if (raw.large)
+    f.parts = read_generation(raw.block);
+  else
+    f.state = raw.block;
   return f;
 }
 
@@ -81,11 +102,14 @@ void for_each_field(bytes_view value, F&& each) {
 
 /// The field as it stands in a record; empty when it was never written.
 inline packed_field find_field(bytes_view value, field_id id) {
+  const auto wanted = raw_field::number(id);
   byte_reader in{value};
   while (!in.at_end()) {
-    const auto f = read_field(in);
-    if (!in.ok() || f.id > id) break;
-    if (f.id == id) return f;
+    const auto f = read_raw_field(in);
+    if (!in.ok() || f.id > wanted) break;
+    if (f.id != wanted) continue;
+    if (f.large) return {id, {}, read_generation(f.block)};
+    return {id, f.block, {}};
   }
   return {id, {}, {}};
 }
@@ -120,15 +144,18 @@ inline applied edit_field(bytes_view value, std::size_t value_at, field_id id, b
                           const stamp& by, op_scratch& scratch, op_edits& out) {
   auto& change = scratch.change;
   auto& prefix = scratch.prefix;
+  const auto wanted = raw_field::number(id);
   byte_reader in{value};
   std::size_t at = 0;
   for (; !in.at_end(); at = in.position()) {
-    const auto f = read_field(in);
-    if (!in.ok() || f.id > id) break;
-    if (f.id != id) continue;
-    if (f.parts) return {f.parts};
-    crdt::apply(id.type, f.state, delta, by, change);
-    const auto was = f.state.size();
+    const auto f = read_raw_field(in);
+    if (!in.ok() || f.id > wanted) break;
+    if (f.id != wanted) continue;
+    if (f.large)
+      if (const auto parts = read_generation(f.block)) return {parts};
+    const auto state = f.large ? bytes_view{} : f.block;
+    crdt::apply(id.type, state, delta, by, change);
+    const auto was = state.size();
     const auto size = was - change.removed + change.inserted.size();
     const auto end = value_at + in.position();
     if (size == 0) {

@@ -78,15 +78,23 @@ class working_set {
     slots_.for_each([](slot* s) { delete s; });
   }
 
-  /// Tells the processor that this record will be wanted soon.
-  void expect(name_index table, bytes_view key) const noexcept {
-    slots_.expect(hash_of({table, key}));
+  /// Whoever is going to load many records says so first, one step for all before the next: the
+  /// processor then fetches them side by side (slot_table.hpp). Gives what `load` takes.
+  [[nodiscard]] std::uint64_t expect(name_index table, bytes_view key) const noexcept {
+    const auto hash = hash_of({table, key});
+    slots_.expect(hash);
+    return hash;
   }
+  void expect_soon(std::uint64_t hash) const noexcept { slots_.expect_item(hash); }
 
   /// The slot of a record, read in when it is cold, made empty when there is none.
   template <cold_records C>
   result<slot*> load(C& cold, name_index table, bytes_view key) {
-    if (auto* known = find(table, key)) {
+    return load(cold, table, key, hash_of({table, key}));
+  }
+  template <cold_records C>
+  result<slot*> load(C& cold, name_index table, bytes_view key, std::uint64_t hash) {
+    if (auto* known = find(table, key, hash)) {
       if (!known->dirty_ && !known->packed.empty()) {
         unlink(*known);
         link_newest(*known);
@@ -95,7 +103,7 @@ class working_set {
     }
     auto stored = cold.load(table, key);
     if (!stored) return stored.error();
-    auto& fresh = add({table, bytes{key}});
+    auto& fresh = add({table, key}, hash);
     if (*stored) {
       fresh.packed = std::move((*stored)->packed);
       fresh.position = (*stored)->position;
@@ -108,17 +116,14 @@ class working_set {
   }
 
   /// The slot of a record that was loaded before; null when it was not.
-  slot* find(name_index table, bytes_view key) {
-    const record_name_view name{table, key};
-    return slots_.find(hash_of(name),
-                       [&](const slot& s) { return s.name_.table == table && s.name_.key == key; });
-  }
+  slot* find(name_index table, bytes_view key) { return find(table, key, hash_of({table, key})); }
 
   /// An empty slot for what is known not to be stored, or not to count if it is. It stands for
   /// `position`.
-  slot& make(name_index table, bytes key, std::uint64_t position) {
-    auto* known = find(table, key);
-    auto& s = known != nullptr ? *known : add({table, std::move(key)});
+  slot& make(name_index table, bytes_view key, std::uint64_t position) {
+    const auto hash = hash_of({table, key});
+    auto* known = find(table, key, hash);
+    auto& s = known != nullptr ? *known : add({table, key}, hash);
     s.packed = {};
     s.position = position;
     if (known == nullptr) link_oldest(s);
@@ -271,8 +276,11 @@ class working_set {
   [[nodiscard]] std::uint64_t hash_of(const record_name_view& n) const noexcept {
     return codec::checksum(n.key, seed_ ^ n.table);
   }
-  slot& add(record_name name) {
-    const auto hash = hash_of(name);
+  slot* find(name_index table, bytes_view key, std::uint64_t hash) {
+    return slots_.find(hash,
+                       [&](const slot& s) { return s.name_.table == table && s.name_.key == key; });
+  }
+  slot& add(record_name name, std::uint64_t hash) {
     auto fresh = std::make_unique<slot>(std::move(name), hash);
     slots_.insert(hash, fresh.get());
     return *fresh.release();

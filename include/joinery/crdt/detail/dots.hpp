@@ -84,30 +84,27 @@ inline bool replaces(const stamp& by, dot earlier) {
   return by.context.seen(earlier) || earlier.replica == by.at.replica;
 }
 
-/// A touch: writes `packed` with `by` in place of every dot that it saw. What stays is copied in
-/// whole stretches.
+/// A touch: writes `packed` with `by` in place of every dot that it saw.
 inline void write_touched_dots(buffer_writer& out, bytes_view packed, const stamp& by) {
+  char* const to = out.room(packed.size() + 2 * max_varint);
+  std::size_t n = 0;
+  const auto put = [&](dot d) {
+    n += put_varint(to + n, d.replica);
+    n += put_varint(to + n, d.seq);
+  };
   bool written = false;
-  std::size_t copied = 0, read = 0;
-  const auto copy_rest = [&] { out.raw({packed.data() + copied, read - copied}); };
   byte_reader in{packed};
   while (!in.at_end()) {
     const auto d = read_dot(in);
     if (!in.ok()) break;
     if (!written && by.at < d) {
-      copy_rest();
-      copied = read;
-      write_dot(out, by.at);
+      put(by.at);
       written = true;
     }
-    if (replaces(by, d)) {
-      copy_rest();
-      copied = in.position();
-    }
-    read = in.position();
+    if (!replaces(by, d)) put(d);
   }
-  copy_rest();
-  if (!written) write_dot(out, by.at);
+  if (!written) put(by.at);
+  out.added(n);
 }
 
 /// Walks two runs that are sorted by replica side by side and keeps what both hold, and what one

@@ -38,6 +38,19 @@ void write_write(W& out, const register_write& w) {
   out.fixed64(w.time);
   out.block(w.value);
 }
+// The same, with one look at the room that is left.
+inline void write_write(buffer_writer& out, const register_write& w) {
+  char* const to = out.room(4 * max_varint + 8 + w.value.size());
+  auto n = put_varint(to, w.at.replica);
+  n += put_varint(to + n, w.at.seq);
+  n += put_varint(to + n, zigzag_of(w.rank));
+  const auto time = big_endian(w.time);
+  std::memcpy(to + n, &time, sizeof time);
+  n += sizeof time;
+  n += put_varint(to + n, w.value.size());
+  if (!w.value.empty()) std::memcpy(to + n, w.value.data(), w.value.size());
+  out.added(n + w.value.size());
+}
 inline std::vector<register_write> read_writes(bytes_view state) {
   std::vector<register_write> out;
   byte_reader in{state};
