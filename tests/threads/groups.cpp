@@ -26,6 +26,7 @@ class slow_storage {
   struct figures {
     std::atomic<int> writes{0};
     std::atomic<bool> broken{false};
+    std::atomic<bool> throws{false};
   };
   using pinned = memory_storage::pinned;
 
@@ -34,6 +35,7 @@ class slow_storage {
   template <class Body>
   result<> write(Body&& body) {
     if (figures_->broken) return error{errc::io, "the device is at fault", "", ""};
+    if (figures_->throws) throw std::bad_alloc{};
     ++figures_->writes;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
     return in_.write(std::forward<Body>(body));
@@ -196,6 +198,45 @@ TEST_CASE("what a group gathers is stored together, or not at all") {
   db.port().commit_gathered().value();
   CHECK(at->seq == db.endpoint().seen().total());
   CHECK(*db.find<account>("b")->balance == 3);
+}
+
+TEST_CASE("what storing a group throws reaches every transaction in it") {
+  testing::prng dice{25};
+  const auto figures = std::make_shared<slow_storage::figures>();
+  auto db = opened(dice, figures);
+  group_writer writer{db};
+  const auto create = [&](const std::string& key, auto&& meanwhile) {
+    try {
+      return writer.write([&](auto& tx) {
+        tx.template create<account>(key);
+        meanwhile();
+      })
+                 ? 1
+                 : 0;
+    } catch (const std::bad_alloc&) {
+      return -1;
+    }
+  };
+  CHECK(create("first", [] {}) == 1);
+  figures->throws = true;
+  std::atomic<bool> inside{false};
+  int one = 0, other = 0;
+  std::thread waits([&] {
+    one = create("a", [&] {
+      inside = true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));  // the other one arrives
+    });
+  });
+  while (!inside) std::this_thread::yield();
+  std::thread stores([&] { other = create("b", [] {}); });
+  stores.join();
+  figures->throws = false;
+  CHECK(create("c", [] {}) == 1);
+  waits.join();
+  CHECK(one == -1);
+  CHECK(other == -1);
+  CHECK(!db.find<account>("a"));
+  CHECK(db.endpoint().seen().total() == 2);
 }
 
 TEST_CASE("a write from inside a transaction or a callback is refused") {

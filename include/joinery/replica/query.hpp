@@ -27,7 +27,7 @@ class field_query {
  public:
   field_query(detail::tables_port& from, std::string_view table, std::string_view field,
               crdt::shape type)
-      : from_(&from), q_{std::string{table}, std::string{field}, type} {}
+      : from_(&from), table_(table), q_{std::string{table}, std::string{field}, type} {}
 
   // --- Which records ---
 
@@ -84,7 +84,7 @@ class field_query {
   template <class F>
   void for_each(F&& each) const {
     walk([&](bytes_view, bytes_view key, const shared_bytes& packed) {
-      const auto access = from_->row(q_.table, key, packed);
+      const auto access = from_->row(table_, key, packed);
       return detail::call_with_record<Record>(each, *access);
     });
   }
@@ -99,7 +99,7 @@ class field_query {
         out.next = from_->cursor_behind(q_, last.value, last.key);
         return false;
       }
-      out.rows.emplace_back(from_->row(q_.table, key, packed));
+      out.rows.emplace_back(from_->row(table_, key, packed));
       last = {bytes{value}, bytes{key}};
       return true;
     });
@@ -132,6 +132,7 @@ class field_query {
   }
 
   detail::tables_port* from_;
+  std::string_view table_;  // the schema's: rows may outlive the query
   index_query q_;
   std::size_t limit_ = unlimited;
   bytes cursor_;

@@ -5,12 +5,13 @@
 // transaction of the storage with one sync, while the others wait for it.
 // Invariants: a transaction sees everything that was committed or gathered before it, and returns
 // when it is durable, or was not made. An error of the write is everybody's whose transaction was
-// in it.
+// in it, and so is what the write throws.
 // Thread-safety: all of it.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
 
@@ -27,7 +28,7 @@ class write_group {
   result<std::optional<causal::dot>> write(function_ref<void(drafts_port&)> body) {
     if (is_inside()) return inside();
     const turn in(*this, arrived_);
-    auto made = engine_.gather(body, [&] { return settle(); });
+    auto made = engine_.gather(body, [&] { return settle()->told(); });
     if (!made) return made.error();
     if (!made->waits) return made->at;
     pending_ = true;
@@ -35,7 +36,7 @@ class write_group {
     if (made->enough) static_cast<void>(settle());
     in.wait_until([&] { return mine->outcome.has_value() || arrived_ == 0; });
     if (!mine->outcome) static_cast<void>(settle());
-    if (!*mine->outcome) return mine->outcome->error();
+    if (auto done = mine->told(); !done) return done.error();
     return made->at;
   }
 
@@ -54,6 +55,12 @@ class write_group {
   /// Transactions that are stored together.
   struct generation {
     std::optional<result<>> outcome;
+    std::exception_ptr thrown;  // instead of an outcome
+
+    [[nodiscard]] result<> told() const {
+      if (thrown) std::rethrow_exception(thrown);
+      return *outcome;
+    }
   };
 
   /// One thread at a time. Whoever leaves and finds nobody behind it stores what is gathered.
@@ -84,12 +91,18 @@ class write_group {
     mutable std::unique_lock<std::mutex> lock_;
   };
 
-  result<> settle() {
+  // Stores what is gathered. Whatever comes of it, nobody waits for it any more.
+  std::shared_ptr<const generation> settle() {
+    const auto stored = std::exchange(generation_, std::make_shared<generation>());
     pending_ = false;
-    auto done = engine_.commit_gathered();
-    std::exchange(generation_, std::make_shared<generation>())->outcome = done;
+    stored->outcome.emplace();
+    try {
+      stored->outcome = engine_.commit_gathered();
+    } catch (...) {
+      stored->thrown = std::current_exception();
+    }
     settled_.notify_all();
-    return done;
+    return stored;
   }
 
   [[nodiscard]] bool is_inside() const noexcept { return inside_ == std::this_thread::get_id(); }
