@@ -182,9 +182,9 @@ sample join_counter(std::uint32_t count) {
     };
     at = made.emplace(count, std::pair{state(0), state(1)}).first;
   }
-  const auto& [a, b] = at->second;
+  const auto& b = at->second.second;
   const auto times = std::max<std::size_t>(1, 200'000 / count);
-  std::vector<pn_counter> joined(times, a);
+  std::vector<pn_counter> joined(times, at->second.first);
   sample s;
   s.seconds = seconds_of_core([&] {
     for (auto& c : joined) c.join({}, b, {});
