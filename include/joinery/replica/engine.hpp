@@ -113,7 +113,8 @@ class engine : public detail::mending<engine<Storage>>,
     if (storage_.read_only()) return {};
     if (auto probed = gate_.probe(storage_, now_ms(), options_.full_retry_ms); !probed)
       return probed;
-    if (gate_.block() || repairs_.stopped_at()) return {};
+    if (gate_.block()) return {};
+    if (auto done = this->go_on(); !done || repairs_.stopped_at()) return done;
     if (auto done = this->fold_some(this->tail_step); !done) return done;
     if (this->scrub_is_due())
       if (auto done = this->scrub(options_.scrub_step_entries); !done) return done.error();

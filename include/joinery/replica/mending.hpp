@@ -66,9 +66,7 @@ class mending {
     if (!origin) return false;
     auto mended = repairs_.restore(self().storage_, self().state_, {*origin, what.seq}, data);
     if (!mended || !*mended) return mended;
-    const auto stopped = repairs_.stopped_at();
-    if (stopped && !repairs_.ledger().damaged_at(*stopped))
-      if (auto done = resume(); !done) return done.error();
+    if (auto done = go_on(); !done) return done.error();
     static_cast<void>(repairs_.rebuild(self().storage_, self().state_));
     return true;
   }
@@ -173,12 +171,14 @@ class mending {
     if (done) repairs_.ledger().mended();
   }
 
-  // Replay goes on after a damaged changeset was put back.
-  result<> resume() {
-    repairs_.go_on();
+  // Replay goes on after a damaged changeset was put back; until then nothing but that is done.
+  result<> go_on() {
+    const auto stopped = repairs_.stopped_at();
+    if (!stopped || repairs_.ledger().damaged_at(*stopped)) return {};
     auto replayed = self().read_rest_of_tail();
     if (!replayed)
       return repairs_.stop(self().storage_, self().state_, replayed.error(), self().now_ms());
+    repairs_.go_on();
     static_cast<void>(self().gather_indexed());
     self().all_is_durable();
     return repairs_.settle(self().storage_, self().state_, self().now_ms());

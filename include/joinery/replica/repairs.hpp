@@ -30,10 +30,11 @@ class repairs {
   void go_on() noexcept { stopped_.reset(); }
 
   /// Replay failed at the end of what was folded: stops there if the entry that follows is damaged.
-  /// Errors: `cause`, when it is not; those of the storage.
+  /// Errors: `cause`, when it is not; those of the storage. What had stopped before stays so.
   template <history::storage S>
   result<> stop(S& storage, const replica_state& state, const error& cause, std::uint64_t now_ms) {
     const auto position = state.last_position + 1;
+    if (stopped_) stopped_ = position;
     if (cause.code != errc::checksum) return cause;
     auto noted = log_damaged(storage, position, now_ms);
     if (!noted) return noted;
