@@ -3,7 +3,7 @@
 // and how many bytes the log takes in the file. The limit is LMDB itself, to which the same bytes
 // are appended, one value for each batch, with sync; for snapshots, records rewritten at random.
 // Lines: durable durable/records: durable-threads snapshot snapshot-pause-writer
-// Lines: snapshot-pause-reader snapshot-rewriting/records: disk-hot
+// Lines: snapshot-pause-reader snapshot-rewriting/records: disk-hot disk-cold disk-cold/commits
 #include <atomic>
 #include <thread>
 
@@ -290,6 +290,52 @@ sample disk_hot() {
   return s;
 }
 
+/// Bytes of the pages that the log and the dots take in a store that is closed.
+double log_pages(const std::string& folder) {
+  const auto good = [](int status) { check(status == 0, "LMDB reads the store"); };
+  MDB_env* env = nullptr;
+  MDB_txn* txn = nullptr;
+  good(mdb_env_create(&env));
+  good(mdb_env_set_maxdbs(env, 16));
+  good(mdb_env_open(env, folder.c_str(), MDB_RDONLY | MDB_NOLOCK, 0600));
+  good(mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn));
+  double size = 0;
+  for (const auto* name : {"log", "dots"}) {
+    MDB_dbi table = 0;
+    MDB_stat s{};
+    good(mdb_dbi_open(txn, name, name == std::string_view{"log"} ? MDB_INTEGERKEY : 0, &table));
+    good(mdb_stat(txn, table, &s));
+    size +=
+        static_cast<double>(s.ms_branch_pages + s.ms_leaf_pages + s.ms_overflow_pages) * s.ms_psize;
+  }
+  mdb_txn_abort(txn);
+  mdb_env_close(env);
+  return size;
+}
+
+/// Bytes of pages for each operation that the snapshot covers. `step`: what is written at once.
+sample disk_cold(std::size_t step) {
+  const auto& w = fitness(10'000);
+  const auto folder = fresh_store(w, "store");
+  {  // the log of the base goes: it is not what is measured
+    auto options = without_snapshots();
+    options.retain_log_bytes = 0;
+    open_on_disk(folder, options).checkpoint().value();
+  }
+  const auto before = log_pages(folder);
+  sample s;
+  {
+    auto options = without_snapshots();
+    options.retain_log_ms = ~std::uint64_t{0};  // what the workload writes has stamps of long ago
+    auto e = open_on_disk(folder, options, joinery::history::durability::interval);
+    for (const auto& of_replica : w.changesets) feed(e, of_replica, step);
+    s.seconds = seconds([&] { e.checkpoint().value(); });
+  }
+  s.joinery = (log_pages(folder) - before) / w.total;
+  verify_store(w, folder);
+  return s;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -304,5 +350,7 @@ int main(int argc, char** argv) {
     line("snapshot-rewriting/records:" + std::to_string(records), {"record/s"},
          [=] { return rewriting(records); });
   line("disk-hot", {"B/op", measure::at_most, 14}, disk_hot);
+  line("disk-cold", {"B/op", measure::at_most, 9}, [] { return disk_cold(changesets_of_frame); });
+  line("disk-cold/commits", {"B/op"}, [] { return disk_cold(1); });
   return run(argc, argv);
 }

@@ -7,6 +7,7 @@
 // that are read as the same and written to the same again. Keys that are taken apart are put
 // together again. Memory and time grow with the input.
 #include "fuzz/support/input.hpp"
+#include "joinery/codec/changeset.hpp"
 #include "joinery/history/floor.hpp"
 #include "joinery/history/snapshot.hpp"
 #include "joinery/replica/held.hpp"
@@ -54,6 +55,30 @@ void check_index_key(bytes_view key, bytes_view content) {
   demand(!same_form || !whole || entry.key == key, "an entry of an index under another key");
 }
 
+// An entry of the log gives as many changesets as it says, the same at a second reading, or none
+// from where it is at fault.
+void check_log_entry(bytes_view content) {
+  static_cast<void>(history::has_many_frames(content));
+  const auto count = history::entry_count(content);
+  std::vector<bytes> all;
+  history::entry_cursor cursor;
+  const auto read = cursor.visit(content, 0, [&](std::uint64_t n, bytes_view data) {
+    demand(n == all.size(), "changesets in order");
+    all.emplace_back(data);
+    return true;
+  });
+  const auto* whole = value_of(read);
+  if (whole == nullptr) return;
+  demand(count && *count == all.size(), "as many as it says");
+  const auto from = all.size() / 2;
+  auto next = from;
+  const auto again = cursor.visit(content, from, [&](std::uint64_t n, bytes_view data) {
+    demand(n == next && data == all[n], "the same again");
+    return ++next > 0;
+  });
+  demand(again && next == all.size(), "all of it again");
+}
+
 struct entry {
   std::uint8_t form = 0;
   area where{};
@@ -90,6 +115,11 @@ void check_content(const entry& e, bytes_view content) {
       if (const auto name = detail::held_changesets::name_of(e.key))
         demand(detail::held_changesets::storage_key(*name) == e.key, "a key of another changeset");
       return;
+    case 7:
+      check_log_entry(content);
+      return check_round(
+          content, [&](bytes_view c) { return history::read_run_content(e.key, c); },
+          history::write_run);
     case 8: return check_index_key(e.key, content);
     default: return;
   }
@@ -141,12 +171,24 @@ std::vector<bytes> seeds() {
   add(5, state::part_key(group, "element"), "\7part");
   add(6, detail::held_changesets::storage_key({replica_id{{1}}, 4}), "changeset");
   add(7, history::dot_key({1, 4}), bytes(40, '\1'));
+  auto run = history::dot_run::begin({1, 4}, 9, {});
+  for (const std::uint64_t at : {10u, 12u, 30u}) run.extend(at, {});
+  add(7, history::dot_key({1, 4}), history::write_run(run));
+  history::entry_packer packer;
+  for (int n = 0; n < 3; ++n) {
+    codec::changeset_writer c;
+    c.add("t", "key", {crdt::cell_action::create, 1, {}, {}, {}});
+    packer.add(c.encode(replica_id{{1}}, 4, 99, {}));
+    packer.add("no changeset");
+  }
+  add(7, "log", packer.finish());
   const auto index = state::index_storage_entry(7, bytes("a\0b", 3), "key");
   add(8, index.key, index.content);
   add(8, state::index_storage_entry(7, bytes(200, 'v'), "key").key, bytes(200, 'v'));
   return out;
 }
 
-const registration here{{"stored", run, seeds, {256, 64u << 10, 100}, mend}};
+// A frame of an entry of the log may claim strings as large as a changeset.
+const registration here{{"stored", run, seeds, {256, 32u << 20, 100}, mend}};
 
 }  // namespace fuzz::of_stored_entries

@@ -79,7 +79,8 @@ TEST_CASE("what is dropped leaves its origin's last dot as an anchor, and every 
         .value();
   for (std::uint64_t seq = 1; seq < all; ++seq)
     disk.write([&](auto& w) -> result<> {
-          drop_changeset(w, floor, {0, seq}, seq, 9, seq % 2 == 0);
+          const dropped one{{0, seq}, 9, seq % 2 == 0};
+          drop_entry(w, floor, seq, {&one, 1});
           return {};
         })
         .value();
@@ -94,9 +95,47 @@ TEST_CASE("what is dropped leaves its origin's last dot as an anchor, and every 
   CHECK(floor.joins == std::vector<std::uint64_t>{200});
 }
 
+TEST_CASE("entries of several changesets are dropped whole, and leave the ends of their runs") {
+  memory_storage disk;
+  log_floor floor;
+  // Each write brings 30 of one origin and, in between, 30 of another.
+  std::vector<dropped> all;
+  for (std::uint64_t n = 0; n < 5; ++n)
+    disk.write([&](auto& w) -> result<> {
+          std::vector<appended> write;
+          for (std::uint64_t i = 0; i < 60; ++i)
+            write.push_back(
+                {{static_cast<causal::replica_index>(i % 2), 30 * n + i / 2 + 1}, "changeset", {}});
+          append_changesets(w, 60 * n + 1, write);
+          for (const auto& c : write) all.push_back({c.at, 9, true});
+          return {};
+        })
+        .value();
+  for (std::uint64_t n = 0; n < 4; ++n)
+    disk.write([&](auto& w) -> result<> {
+          drop_entry(w, floor, 60 * n + 1, std::span{all}.subspan(60 * n, 60));
+          return {};
+        })
+        .value();
+  for (const causal::replica_index r : {0u, 1u}) {
+    std::string kept;
+    for (std::uint64_t seq = 1; seq < 150; ++seq)
+      if (has(disk, {r, seq})) kept += std::to_string(seq) + " ";
+    CHECK(kept.starts_with("90 120 "));  // 90 is the first beyond 64
+    CHECK(floor.version.at(r) == 120);
+  }
+  CHECK(floor.position == 240);
+  std::size_t left = 0;
+  disk.read([&](auto& view) -> result<> {
+        return scan_log(view, 1, [&](std::uint64_t at, bytes_view) { return left++ + 241 == at; });
+      })
+      .value();
+  CHECK(left == 60);
+}
+
 TEST_CASE("a dot entry of the wrong size is damage, not an absent changeset") {
   memory_storage disk;
-  for (const std::size_t size : {0u, 7u, 8u, 39u, 41u}) {
+  for (const std::size_t size : {0u, 7u, 8u, 39u, 42u}) {
     CAPTURE(size);
     disk.write([&](auto& w) -> result<> {
           put_sealed(w, area::dots, dot_key({0, 1}), bytes(size, 'x'));

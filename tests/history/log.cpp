@@ -1,8 +1,10 @@
 // The operation log: what was appended is found by position and by dot, and damage is told.
 #include <catch2/catch.hpp>
 
+#include "joinery/codec/changeset.hpp"
 #include "joinery/history/log.hpp"
 #include "joinery/history/memory_storage.hpp"
+#include "joinery/testing/prng.hpp"
 
 using namespace joinery;
 using namespace joinery::history;
@@ -92,4 +94,102 @@ TEST_CASE("chains tell origins, spaces and histories apart") {
   const auto start = chain_start(s, a);
   CHECK_FALSE(chain_next(chain_next(start, "x"), "y") == chain_next(chain_next(start, "y"), "x"));
   CHECK(chain_next(start, "x") == chain_next(chain_start(s, a), "x"));
+}
+
+namespace {
+
+std::string scanned_by(memory_storage& disk, std::uint64_t from, std::size_t most,
+                       log_reader& reader) {
+  std::string out;
+  disk.read([&](auto& view) -> result<> {
+        return scan_log(view, from, reader, [&](std::uint64_t position, bytes_view data) {
+          out += std::to_string(position) + "=" + std::string{data} + " ";
+          return --most > 0;
+        });
+      })
+      .value();
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("what one write appends makes few entries, read from anywhere, by position and by dot") {
+  const auto packed = GENERATE(false, true);
+  CAPTURE(packed);
+  memory_storage disk;
+  disk.pack_log(packed);
+  const auto space = space_id::from_bytes("0123456789abcdef").value();
+  std::vector<replica_id> ids;
+  for (const char c : {'a', 'b', 'c'}) ids.push_back(replica_id::from_bytes(bytes(16, c)).value());
+  // Three origins that take turns as chance has it, real changesets and bytes that are none.
+  testing::prng dice{7};
+  struct written {
+    dot at;
+    bytes data;
+    crypto::digest chain;
+  };
+  std::vector<written> all;
+  std::vector<std::uint64_t> seqs(3);
+  std::vector<crypto::digest> chains;
+  for (const auto& id : ids) chains.push_back(chain_start(space, id));
+  disk.write([&](auto& w) -> result<> {
+        put_sealed(w, area::meta, "space", space.view());
+        for (std::uint32_t i = 0; i < ids.size(); ++i)
+          put_sealed(w, area::roster, index_key(i), ids[i].view());
+        return {};
+      })
+      .value();
+  for (int n = 0; n < 12; ++n) {
+    const auto first = all.size();
+    for (auto count = dice.below(300) + 1; count > 0; --count) {
+      const auto r = dice.below(10) < 8 ? 0u : static_cast<causal::replica_index>(dice.below(3));
+      written c{{r, ++seqs[r]}, {}, {}};
+      codec::changeset_writer w;
+      for (auto ops = dice.below(5); ops > 0; --ops)
+        w.add(
+            "table", "key " + std::to_string(dice.below(50)),
+            {crdt::cell_action::update, 1, "field", crdt::kind::lww, bytes(dice.below(300), 'x')});
+      c.data = dice.below(20) == 0 ? "no changeset" : w.encode(ids[r], c.at.seq, 1'000 + n, {});
+      c.chain = chains[r] = chain_next(chains[r], c.data);
+      all.push_back(std::move(c));
+    }
+    disk.write([&](auto& w) -> result<> {
+          std::vector<appended> write;
+          for (auto i = first; i < all.size(); ++i)
+            write.push_back({all[i].at, all[i].data, all[i].chain});
+          append_changesets(w, first + 1, write);
+          return {};
+        })
+        .value();
+  }
+  std::size_t entries = 0, size = 0, canonical = 0;
+  disk.read([&](auto& view) -> result<> {
+        view.scan(area::log, {},
+                  [&](bytes_view, bytes_view v) { return size += v.size(), ++entries > 0; });
+        CHECK(log_end(view) == all.size());
+        return {};
+      })
+      .value();
+  for (const auto& c : all) canonical += c.data.size();
+  CHECK(entries < all.size() / 20);
+  CHECK((size < canonical / 2) == packed);
+
+  log_reader reader;
+  std::string expected;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    expected += std::to_string(i + 1) + "=" + std::string{all[i].data} + " ";
+  CHECK(scanned_by(disk, 1, all.size(), reader) == expected);
+  for (int n = 0; n < 200; ++n) {
+    const auto i = static_cast<std::size_t>(dice.below(all.size()));
+    const auto& c = all[i];
+    CHECK(scanned_by(disk, i + 1, 1, reader) ==
+          std::to_string(i + 1) + "=" + std::string{c.data} + " ");
+    const auto found = find(disk, c.at).value();
+    REQUIRE(found);
+    CHECK(found->position == i + 1);
+    CHECK(found->chain == c.chain);
+  }
+  CHECK_FALSE(find(disk, {0, seqs[0] + 1}).value());
+  CHECK_FALSE(find(disk, {7, 1}).value());
+  CHECK(scanned_by(disk, all.size() + 1, 1, reader).empty());
 }

@@ -202,3 +202,123 @@ TEST_CASE("a log that does not begin where its floor says is refused") {
       .value();
   CHECK(failed_with(a.open(), errc::gap));
 }
+
+namespace {
+
+std::size_t entries_of(peer& p, area where) {
+  std::size_t n = 0;
+  p.disk
+      .read([&](auto& view) -> result<> {
+        view.scan(where, {}, [&](auto, auto) { return ++n > 0; });
+        return {};
+      })
+      .value();
+  return n;
+}
+/// A peer whose log is packed and merged in small entries.
+struct merging_peer : peer {
+  explicit merging_peer(std::uint64_t seed, std::size_t entry_bytes) : peer(seed) {
+    disk.pack_log(true);
+    options.log_entry_bytes = entry_bytes;
+    options.snapshot_records = 5;
+    reopen();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the log below the snapshot is merged, and nothing that can be seen changes") {
+  merging_peer a{1, 8000}, b{2, 0};
+  testing::prng dice{3};
+  for (int n = 0; n < 300; ++n) {
+    auto& p = dice.chance(70) ? a : static_cast<peer&>(b);
+    p.set("key " + std::to_string(dice.below(20)), n).value();
+    if (dice.chance(10)) a.take(b.log()).value();
+    if (dice.chance(10)) b.take(a.log(b.e->log_end() / 2 + 1)).value();
+  }
+  a.take(b.log()).value();
+  b.take(a.log()).value();
+  const auto log = a.log();
+  std::map<std::pair<replica_id, std::uint64_t>, crypto::digest> chains;
+  for (const auto& h : a.e->heads())
+    for (std::uint64_t seq = 1; seq <= h.seq; ++seq)
+      chains[{h.origin, seq}] = b.e->chain_at(h.origin, seq).value().value();
+  const auto check = [&] {
+    CHECK(a.log() == log);
+    check_log(a);
+    for (const auto& [name, chain] : chains)
+      REQUIRE(a.e->chain_at(name.first, name.second).value() == chain);
+    for (std::uint64_t from = 1; from <= log.size(); from += 17) {
+      std::size_t served = 0;
+      a.e->read_log(from, [&](std::uint64_t at, auto&, auto,
+                              bytes_view data) { return data == log[at - 1] && ++served < 3; })
+          .value();
+      CHECK(served == std::min<std::size_t>(3, log.size() - from + 1));
+    }
+  };
+  a.e->checkpoint().value();
+  CHECK(entries_of(a, area::log) * 8 < log.size());
+  CHECK(entries_of(a, area::dots) * 2 < log.size());
+  check();
+  a.crash();
+  check();
+  CHECK(a.digest() == b.digest());
+
+  // It takes a new id in the middle of what was merged.
+  SECTION("a new id") {
+    const auto old = a.id();
+    const auto common = a.e->seen().at(*a.e->replicas().find(old)) / 2;
+    const auto count = a.e->status().changesets;
+    a.e->renew(common).value();
+    check_log(a);
+    CHECK(a.e->status().changesets == count);
+    CHECK(a.e->seen().at(*a.e->replicas().find(old)) == common);
+    peer c{5};
+    c.take(a.log()).value();
+    CHECK(c.digest() == a.digest());
+    a.crash();
+    check_log(a);
+    CHECK(c.digest() == a.digest());
+  }
+  // It is dropped in whole entries.
+  SECTION("retention") {
+    a.options.retain_log_bytes = 20'000;
+    a.reopen();
+    a.e->acknowledged(a.e->heads());
+    a.e->checkpoint().value();
+    CHECK(a.e->log_floor().position > 0);
+    CHECK(a.e->status().log_bytes <= 20'000);
+    check_log(a);
+    a.crash();
+    check_log(a);
+    CHECK(a.digest() == b.digest());
+  }
+}
+
+TEST_CASE("merging that fails at any call, or is cut off there, has changed nothing or all") {
+  for (const auto operation : {memory_operation::put, memory_operation::erase,
+                               memory_operation::commit, memory_operation::read}) {
+    for (std::uint64_t nth = 1; nth < 400; nth += 1 + nth / 4) {
+      merging_peer a{1, 2000};
+      a.options.snapshot_records = 1000;
+      a.reopen();
+      for (int n = 0; n < 40; ++n) a.set("key " + std::to_string(n % 7), n).value();
+      const auto log = a.log();
+      const auto digest = a.digest();
+      a.disk.fail_nth(operation, nth, errc::full);
+      static_cast<void>(a.e->checkpoint());
+      const bool over = a.disk.has_faults();
+      a.disk.clear_faults();
+      CAPTURE(static_cast<int>(operation), nth);
+      if (nth % 2 == 0) a.crash(1);
+      CHECK(a.log() == log);
+      a.e->checkpoint().value();
+      check_log(a);
+      CHECK(entries_of(a, area::log) < 15);
+      CHECK(a.digest() == digest);
+      a.crash();
+      CHECK(a.log() == log);
+      if (over) break;
+    }
+  }
+}

@@ -101,7 +101,7 @@ TEST_CASE("the overview tells identity, origins, tables with their descriptors, 
   CHECK(has(text, "\"posts\"  1 records, 1 deleted; delete_wins, rank 0\n"));
   CHECK(has(text, "  \"laps\" map of map of pn_counter <text int >\n"));
   CHECK(has(text, "\"joinery.schema\"  2 records"));
-  CHECK(has(text, "log  4 entries"));
+  CHECK(has(text, "log  3 entries"));
   CHECK(has(text, "positions 1 to 4"));
   CHECK_FALSE(has(text, "damaged"));
   CHECK(a.digest() == digest);

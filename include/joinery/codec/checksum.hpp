@@ -34,6 +34,12 @@ inline bytes sealed(std::uint8_t place, bytes_view key, bytes_view content) {
   return out;
 }
 
+/// Seals `value` in place: eight bytes, and the content behind them.
+inline void seal(std::uint8_t place, bytes_view key, bytes& value) {
+  auto sum = checksum_at(place, key, bytes_view{value}.substr(8));
+  for (std::size_t i = 8; i-- > 0; sum >>= 8) value[i] = static_cast<char>(sum);
+}
+
 /// The content of a sealed value, a view into it; nothing when it is damaged or belongs elsewhere.
 inline std::optional<bytes_view> unsealed(std::uint8_t place, bytes_view key, bytes_view value) {
   byte_reader in{value};

@@ -2,10 +2,11 @@
 //
 // Purpose: the log is kept for a time, not for ever. The floor is the version up to which it may
 // lack changesets; whoever is not beyond it is served by a snapshot. Chains stay comparable across
-// it through anchors: the dot entries of each origin's last dropped changeset and of every 64th.
+// it through anchors: the dot entries of each origin's last dropped changeset and, about, of every
+// 64th.
 // Keys: `meta` has "floor" → the sealed floor.
 // Invariants: the log holds every changeset above `version`, and its entries begin right after
-// `position`; a position where a snapshot was joined has no entry.
+// `position`; only whole entries are dropped; a position where a snapshot was joined has no entry.
 // Thread-safety: as the view or writer that is passed in.
 #pragma once
 
@@ -16,7 +17,7 @@
 
 namespace joinery::history {
 
-/// Every so many changesets of an origin keep their dot entries when they are dropped.
+/// Of so many dropped changesets of an origin, the chain of one stays known.
 inline constexpr std::uint64_t anchor_every = 64;
 
 struct log_floor {
@@ -67,20 +68,56 @@ inline result<log_floor> read_floor(bytes_view content) {
   return floor;
 }
 
-/// Takes the oldest entry, the changeset `at`, which `changes` something, out of the log. Its dot
-/// entry stays as the anchor of its origin; the anchor before it goes, unless its turn is to stay
-/// for good.
+/// A changeset of the log that is dropped.
+struct dropped {
+  dot at;
+  std::size_t size = 0;
+  bool changes = true;  ///< something
+};
+
+namespace detail {
+
+/// A run becomes the anchor of its origin. The anchor before it goes, unless it is the first beyond
+/// a multiple of `anchor_every`.
 template <storage_writer W>
-void drop_changeset(W& from, log_floor& floor, dot at, std::uint64_t position, std::size_t size,
-                    bool changes) {
-  from.erase(area::log, position_key(position));
-  if (at.seq > 1 && (at.seq - 1) % anchor_every != 0)
-    from.erase(area::dots, dot_key({at.replica, at.seq - 1}));
-  floor.position = position;
-  floor.dropped_bytes += size;
-  floor.version.raise(at);
-  if (changes) floor.changed.raise(at);
-  std::erase_if(floor.joins, [&](auto join) { return join <= position; });
+void run_to_anchor(W& to, const dot_run& run) {
+  const auto by = run.first.replica;
+  const auto before_of = [&](std::uint64_t seq) { return run_before(to, {by, seq}); };
+  if (run.first.seq > 1) {
+    const auto before = before_of(run.first.seq - 1);
+    if (before && *before) {
+      const auto anchor = (*before)->first.seq;
+      const auto further = anchor > 1 ? before_of(anchor - 1) : before;
+      const auto last = anchor > 1 && further && *further ? (*further)->last() : 0;
+      if (anchor / anchor_every == last / anchor_every) to.erase(area::dots, dot_key({by, anchor}));
+    }
+  }
+  if (run.count == 1) return;
+  to.erase(area::dots, dot_key(run.first));
+  put_dot(to, {by, run.last()}, {run.end, run.chain});
+}
+
+}  // namespace detail
+
+/// Takes the oldest entry, `changesets` from position `first` on, out of the log. The last dot of
+/// each origin's run stays as an anchor; a damaged run stays as it is.
+template <storage_writer W>
+void drop_entry(W& from, log_floor& floor, std::uint64_t first,
+                std::span<const dropped> changesets) {
+  from.erase(area::log, position_key(first));
+  std::optional<dot_run> run;
+  for (const auto& c : changesets) {
+    floor.dropped_bytes += c.size;
+    floor.version.raise(c.at);
+    if (c.changes) floor.changed.raise(c.at);
+    if (run && run->first.replica == c.at.replica && c.at.seq <= run->last()) continue;
+    auto found = find_run(from, c.at);
+    if (!found || !*found) continue;
+    run = std::move(*found);
+    if (run->first.seq == c.at.seq) detail::run_to_anchor(from, *run);  // once for each run
+  }
+  floor.position = first + changesets.size() - 1;
+  std::erase_if(floor.joins, [&](auto join) { return join <= floor.position; });
 }
 
 }  // namespace joinery::history

@@ -1,76 +1,18 @@
 // The operation log: every changeset, in an order that respects causality.
 //
 // Purpose: appends changesets and finds them again, by position or by dot, over any storage.
-// Keys: `log` has fixed64 position → sealed changeset; `dots` has fixed32 replica index, fixed64
-// seq → sealed fixed64 position, chain digest. Positions count from 1.
-// Invariants: positions and each replica's seqs are contiguous; every value's checksum is bound to
-// its key.
+// Keys: `log` has fixed64 first position → sealed entry (log_entry.hpp); `dots`: see dots.hpp.
+// Positions count from 1.
+// Invariants: positions and each replica's seqs are contiguous; what one write appends makes few
+// entries; every value's checksum is bound to its key.
 // Thread-safety: as the view or writer that is passed in.
 #pragma once
 
-#include "joinery/causal/dot.hpp"
-#include "joinery/codec/checksum.hpp"
-#include "joinery/history/head.hpp"
-#include "joinery/history/storage_rules.hpp"
+#include <array>
+
+#include "joinery/history/dots.hpp"
 
 namespace joinery::history {
-
-using causal::dot;
-
-inline bytes position_key(std::uint64_t position) {
-  bytes key;
-  byte_writer{key}.fixed64(position);
-  return key;
-}
-inline std::uint64_t position_of(bytes_view key) { return byte_reader{key}.fixed64(); }
-
-/// A big-endian 32-bit index as a key, or the start of one.
-inline bytes index_key(std::uint32_t index) {
-  bytes key;
-  for (int shift = 24; shift >= 0; shift -= 8)
-    key.push_back(static_cast<char>(static_cast<std::uint8_t>(index >> shift)));
-  return key;
-}
-inline std::uint32_t index_of(bytes_view key) {
-  std::uint32_t index = 0;
-  for (const char c : key.substr(0, 4)) index = index << 8 | static_cast<std::uint8_t>(c);
-  return index;
-}
-
-/// What a key has after its index; nothing when it is too short for one, as in a forged store.
-inline bytes_view after_index(bytes_view key) {
-  return key.substr(key.size() < 4 ? key.size() : 4);
-}
-
-inline bytes dot_key(dot d) {
-  auto key = index_key(d.replica);
-  byte_writer{key}.fixed64(d.seq);
-  return key;
-}
-
-/// Puts `content` under `key`, with its checksum.
-template <storage_writer W>
-void put_sealed(W& to, area where, bytes_view key, bytes_view content) {
-  to.put(where, key, codec::sealed(static_cast<std::uint8_t>(where), key, content));
-}
-
-/// Takes the checksum off a value that was read from `where`.
-inline result<bytes_view> open_sealed(area where, bytes_view key, bytes_view value) {
-  if (const auto content = codec::unsealed(static_cast<std::uint8_t>(where), key, value))
-    return *content;
-  return error{errc::checksum, "a stored entry is damaged",
-               std::string{name_of(where)} + " entry 0x" + to_hex(key),
-               "restore the store from a backup, or sync into a new one"};
-}
-
-template <storage_view V>
-result<std::optional<bytes_view>> get_sealed(V& from, area where, bytes_view key) {
-  const auto value = from.get(where, key);
-  if (!value) return std::optional<bytes_view>{};
-  auto content = open_sealed(where, key, *value);
-  if (!content) return content.error();
-  return std::optional<bytes_view>{*content};
-}
 
 /// Where a changeset stands, and the digest of its origin's changesets up to it.
 struct log_place {
@@ -78,51 +20,285 @@ struct log_place {
   crypto::digest chain;
 };
 
-/// Says where the changeset `at` stands, or, as an anchor, what its chain is.
+// --- Entries ---
+
+/// Whether the log of this storage is worth packing: on a device it is.
+template <class W>
+bool packs_log(const W& to) {
+  if constexpr (requires { to.packs_log(); })
+    return to.packs_log();
+  else
+    return false;
+}
+
+/// Puts the entry that begins at `first`.
 template <storage_writer W>
-void put_dot(W& to, dot at, const log_place& place) {
+void put_entry(W& to, std::uint64_t first, std::span<const bytes_view> changesets) {
+  constexpr std::size_t worth_packing = 1024;
+  const auto key = position_key(first);
+  const auto size = plain_entry_size(changesets);
   bytes content;
-  byte_writer w{content};
-  w.fixed64(place.position);
-  w.raw(place.chain.view());
-  put_sealed(to, area::dots, dot_key(at), content);
+  if (packs_log(to) && size >= worth_packing) {
+    entry_packer packer;
+    for (const auto c : changesets) packer.add(c);
+    content = packer.finish();
+    if (content.size() < size) return put_sealed(to, area::log, key, content);
+    content.clear();
+  }
+  // Sealed in place: in memory this is what a write consists of.
+  constexpr auto place = static_cast<std::uint8_t>(area::log);
+  content.reserve(8 + size);
+  content.assign(8, '\0');
+  plain_entry(content, changesets);
+  codec::seal(place, key, content);
+  to.put(area::log, key, std::move(content));
 }
 
-template <storage_writer W>
-void append_changeset(W& to, dot at, const log_place& place, bytes_view changeset) {
-  put_sealed(to, area::log, position_key(place.position), changeset);
-  put_dot(to, at, place);
-}
-
-/// The place of the changeset `at`; nothing when it is not in the log.
+/// The first position of the entry that `position` is in, if any is: of the last one that begins
+/// at or before it. With its sealed value.
 template <storage_view V>
-result<std::optional<log_place>> find_changeset(V& from, dot at) {
-  auto content = get_sealed(from, area::dots, dot_key(at));
-  if (!content) return content.error();
-  if (!*content) return std::optional<log_place>{};
-  byte_reader in{**content};
-  log_place place;
-  place.position = in.fixed64();
-  const auto chain = crypto::digest::from_bytes(in.rest());
-  if (!in.ok() || !chain)
-    return error{errc::malformed, "a dot entry of the wrong size", "dots", "restore the store"};
-  place.chain = *chain;
-  return std::optional<log_place>{place};
+std::optional<std::pair<std::uint64_t, bytes_view>> entry_before(V& from, std::uint64_t position) {
+  std::optional<std::pair<std::uint64_t, bytes_view>> out;
+  const auto end =
+      position == ~std::uint64_t{0} ? bytes(log_key_bytes + 1, '\xFF') : position_key(position + 1);
+  from.scan_back(area::log, end, [&](bytes_view key, bytes_view value) {
+    out.emplace(position_of(key), value);
+    return false;
+  });
+  return out;
 }
+
+/// The last position of an entry. Of a damaged one it is what the dots tell.
+template <storage_view V>
+std::uint64_t last_of_entry(V& from, std::uint64_t first, bytes_view value) {
+  const auto content = open_sealed(area::log, position_key(first), value);
+  const auto count = content ? entry_count(*content) : result<std::uint64_t>{content.error()};
+  if (count) return first + *count - 1;
+  auto last = first;
+  auto next = ~std::uint64_t{0};
+  from.scan(area::log, position_key(first + 1), [&](bytes_view key, bytes_view) {
+    next = position_of(key);
+    return false;
+  });
+  for_each_run(from, [&](const dot_run& run) {
+    if (run.position >= first && run.position < next) last = std::max(last, run.end);
+    return true;
+  });
+  return std::min(last, next - 1);
+}
+
+/// The position of the last changeset; 0 when there is none.
+template <storage_view V>
+std::uint64_t log_end(V& from) {
+  const auto newest = from.last(area::log);
+  if (!newest) return 0;
+  return last_of_entry(from, position_of(newest->first), newest->second);
+}
+
+/// Reads entries; remembers where it was in the packed ones that it read last, so that whoever
+/// reads on in pieces does not begin anew each time.
+class log_reader {
+ public:
+  /// Visits the changesets of an entry from `position` on: `each(position, changeset) -> bool`.
+  /// True when all were visited. Errors: checksum, malformed.
+  template <class F>
+  result<bool> visit(std::uint64_t first, bytes_view value, std::uint64_t position, F&& each) {
+    const auto content = open_sealed(area::log, position_key(first), value);
+    if (!content) return content.error();
+    return cursor_for(first, value)
+        .visit(*content, position > first ? position - first : 0,
+               [&](std::uint64_t index, bytes_view data) { return each(first + index, data); });
+  }
+
+ private:
+  struct place {
+    std::uint64_t first = 0;
+    bytes seal;  ///< the checksum of the value
+    std::size_t size = 0;
+    std::uint64_t used = 0;
+    entry_cursor cursor;
+  };
+
+  entry_cursor& cursor_for(std::uint64_t first, bytes_view value) {
+    auto* oldest = &places_[0];
+    const auto seal = value.substr(0, 8);
+    for (auto& p : places_) {
+      if (p.used > 0 && p.first == first && p.size == value.size() && p.seal == seal) {
+        p.used = ++uses_;
+        return p.cursor;
+      }
+      if (p.used < oldest->used) oldest = &p;
+    }
+    *oldest = {first, bytes{seal}, value.size(), ++uses_, {}};
+    return oldest->cursor;
+  }
+
+  std::array<place, 3> places_;
+  std::uint64_t uses_ = 0;
+};
 
 /// Visits the log from `position` on: `each(position, changeset) -> bool`, false stops.
 template <storage_view V, class F>
-result<> scan_log(V& from, std::uint64_t position, F&& each) {
+result<> scan_log(V& from, std::uint64_t position, log_reader& reader, F&& each) {
   result<> outcome;
-  from.scan(area::log, position_key(position), [&](bytes_view key, bytes_view value) {
-    auto content = open_sealed(area::log, key, value);
-    if (!content) {
-      outcome = content.error();
-      return false;
-    }
-    return each(position_of(key), *content);
+  auto start = position;
+  const auto before = entry_before(from, position);
+  if (before && before->first < position &&
+      last_of_entry(from, before->first, before->second) >= position)
+    start = before->first;
+  from.scan(area::log, position_key(start), [&](bytes_view key, bytes_view value) {
+    auto all = reader.visit(position_of(key), value, position, each);
+    if (!all) outcome = all.error();
+    return all && *all;
   });
   return outcome;
+}
+template <storage_view V, class F>
+result<> scan_log(V& from, std::uint64_t position, F&& each) {
+  log_reader reader;
+  return scan_log(from, position, reader, each);
+}
+
+/// The changeset at `position`; nothing when none is. Errors: checksum, malformed.
+template <storage_view V>
+result<std::optional<bytes>> changeset_at(V& from, std::uint64_t position, log_reader& reader) {
+  std::optional<bytes> out;
+  auto scanned = scan_log(from, position, reader, [&](std::uint64_t at, bytes_view data) {
+    if (at == position) out = bytes{data};
+    return false;
+  });
+  if (!scanned) return scanned.error();
+  return out;
+}
+
+// --- Writing ---
+
+struct appended {
+  dot at;
+  bytes_view data;
+  crypto::digest chain;
+};
+
+/// Says where the changeset `at` stands, or, as an anchor, what its chain is.
+template <storage_writer W>
+void put_dot(W& to, dot at, const log_place& place) {
+  put_run(to, dot_run::begin(at, place.position, place.chain));
+}
+
+/// Puts the runs of changesets that make one entry, from position `first` on.
+template <storage_writer W>
+void put_runs(W& to, std::uint64_t first, std::span<const appended> changesets) {
+  constexpr std::size_t looked_at = 16;  // of an origin that comes up seldom there are more runs
+  std::vector<dot_run> runs;
+  for (std::size_t i = 0; i < changesets.size(); ++i) {
+    const auto& c = changesets[i];
+    const auto begin = runs.size() > looked_at ? runs.end() - looked_at : runs.begin();
+    const auto run = std::find_if(begin, runs.end(), [&](const auto& r) {
+      return r.first.replica == c.at.replica && r.last() + 1 == c.at.seq;
+    });
+    if (run == runs.end())
+      runs.push_back(dot_run::begin(c.at, first + i, c.chain));
+    else
+      run->extend(first + i, c.chain);
+  }
+  for (const auto& run : runs) put_run(to, run);
+}
+
+/// Appends changesets from position `first` on, in few entries.
+template <storage_writer W>
+void append_changesets(W& to, std::uint64_t first, std::span<const appended> changesets) {
+  std::vector<bytes_view> data;
+  for (std::size_t i = 0; i < changesets.size();) {
+    std::size_t size = 0;
+    data.clear();
+    for (auto j = i; j < changesets.size() && data.size() < most_in_entry; ++j) {
+      size += changesets[j].data.size();
+      if (size > frame_bytes && !data.empty()) break;
+      data.push_back(changesets[j].data);
+    }
+    put_entry(to, first + i, data);
+    put_runs(to, first + i, changesets.subspan(i, data.size()));
+    i += data.size();
+  }
+}
+template <storage_writer W>
+void append_changeset(W& to, dot at, const log_place& place, bytes_view changeset) {
+  const appended one{at, changeset, place.chain};
+  append_changesets(to, place.position, {&one, 1});
+}
+
+// --- By dot ---
+
+/// The position of the changeset `at`; nothing when it is not in the log. Of an anchor it says
+/// nothing.
+template <storage_view V>
+result<std::optional<std::uint64_t>> find_position(V& from, dot at) {
+  auto run = find_run(from, at);
+  if (!run) return run.error();
+  if (!*run) return std::optional<std::uint64_t>{};
+  return std::optional{(*run)->position_of(at.seq)};
+}
+
+/// The bytes of the changeset `at`; nothing when it is not in the log.
+template <storage_view V>
+result<std::optional<bytes>> changeset_of(V& from, dot at, log_reader& reader) {
+  auto position = find_position(from, at);
+  if (!position) return position.error();
+  if (!*position) return std::optional<bytes>{};
+  return changeset_at(from, **position, reader);
+}
+
+/// The chain before a run; nothing when it is not known. Errors: checksum, malformed.
+template <storage_view V>
+result<std::optional<crypto::digest>> chain_before(V& from, const dot_run& run) {
+  using chain = std::optional<crypto::digest>;
+  if (run.first.seq > 1) {
+    auto before = run_before(from, {run.first.replica, run.first.seq - 1});
+    if (!before) return before.error();
+    if (!*before || (*before)->last() != run.first.seq - 1) return chain{};
+    return chain{(*before)->chain};
+  }
+  auto space = get_sealed(from, area::meta, "space");
+  if (!space) return space.error();
+  auto origin = get_sealed(from, area::roster, index_key(run.first.replica));
+  if (!origin) return origin.error();
+  const auto s = space_id::from_bytes(space->value_or(bytes_view{}));
+  const auto o = replica_id::from_bytes(origin->value_or(bytes_view{}));
+  if (!s || !o) return chain{};
+  return chain{chain_start(*s, *o)};
+}
+
+/// The place of the changeset `at`; nothing when it is not in the log. Errors: checksum, also
+/// where `at` is within a run and the changesets before it in there are damaged; malformed.
+template <storage_view V>
+result<std::optional<log_place>> find_changeset(V& from, dot at, log_reader& reader) {
+  using place = std::optional<log_place>;
+  auto run = find_run(from, at);
+  if (!run) return run.error();
+  if (!*run) return place{};
+  const auto& r = **run;
+  if (at.seq == r.last()) return place{{r.position_of(at.seq), r.chain}};
+  auto chain = chain_before(from, r);
+  if (!chain) return chain.error();
+  if (!*chain) return place{};
+  auto seq = r.first.seq;
+  auto next = r.position;
+  auto scanned = scan_log(from, r.position, reader, [&](std::uint64_t position, bytes_view data) {
+    if (position < next) return true;
+    if (position > next) return false;
+    *chain = chain_next(**chain, data);
+    if (seq++ == at.seq) return false;
+    next = r.position_of(seq);
+    return true;
+  });
+  if (!scanned) return scanned.error();
+  if (seq != at.seq + 1) return place{};
+  return place{{next, **chain}};
+}
+template <storage_view V>
+result<std::optional<log_place>> find_changeset(V& from, dot at) {
+  log_reader reader;
+  return find_changeset(from, at, reader);
 }
 
 }  // namespace joinery::history

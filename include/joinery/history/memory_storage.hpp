@@ -104,6 +104,10 @@ class memory_storage {
 
   void set_place(bytes place) { image_->place = std::move(place); }
 
+  /// Whether the log is packed, as on a device; in memory it is not worth the work.
+  void pack_log(bool on) { image_->packs_log = on; }
+  [[nodiscard]] bool packs_log() const { return image_ && image_->packs_log; }
+
   /// The n-th `operation` from now on (1: the next one) fails with `code`; one fault for each call.
   /// A failed commit that `lands` is invisible, and yet there after a crash: a device may have kept
   /// what it did not confirm.

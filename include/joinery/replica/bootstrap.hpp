@@ -11,6 +11,7 @@
 
 #include <memory>
 
+#include "joinery/replica/compaction.hpp"
 #include "joinery/replica/snapshot_serving.hpp"
 #include "joinery/replica/snapshotting.hpp"
 #include "joinery/replica/staging.hpp"
@@ -36,20 +37,29 @@ class bootstrap {
           self().retention_.acknowledged({*self().state_.replicas.find(h.origin), h.seq});
   }
 
+  /// The chain of an origin at a changeset; nothing when that is not here, or it is damaged, which
+  /// is mended in a session.
   result<std::optional<crypto::digest>> chain_at(const replica_id& origin, std::uint64_t seq) {
-    auto place = place_of(origin, seq);
-    if (!place) return place.error();
-    if (!*place) return std::optional<crypto::digest>{};
-    return std::optional<crypto::digest>{(*place)->chain};
+    std::optional<crypto::digest> chain;
+    auto position = position_of(origin, seq);
+    if (!position) return position.error();
+    if (!*position) return chain;
+    const causal::dot at{*self().state_.replicas.find(origin), seq};
+    auto done = self().storage_.read([&](auto& view) -> result<> {
+      auto place = history::find_changeset(view, at, self().state_.log);
+      if (place && *place) chain = (*place)->chain;
+      return place || place.error().code == errc::checksum ? result<>{} : place.error();
+    });
+    if (!done) return done.error();
+    return chain;
   }
 
   result<std::optional<std::uint64_t>> log_position(const replica_id& origin, std::uint64_t seq) {
-    auto place = place_of(origin, seq);
-    if (!place) return place.error();
-    if (!*place ||
+    auto position = position_of(origin, seq);
+    if (position && *position &&
         seq <= self().retention_.floor().version.at(*self().state_.replicas.find(origin)))
-      return std::optional<std::uint64_t>{};
-    return std::optional<std::uint64_t>{(*place)->position};
+      position->reset();
+    return position;
   }
 
   // --- To a peer that is behind ---
@@ -141,24 +151,26 @@ class bootstrap {
   }
 
  protected:
-  result<std::optional<history::log_place>> place_of(const replica_id& origin, std::uint64_t seq) {
-    std::optional<history::log_place> place;
+  // Where a durable changeset stands.
+  result<std::optional<std::uint64_t>> position_of(const replica_id& origin, std::uint64_t seq) {
+    std::optional<std::uint64_t> position;
     const auto r = self().state_.replicas.find(origin);
-    if (!r || seq == 0) return place;
+    if (!r || seq == 0) return position;
     auto done = self().storage_.read([&](auto& view) -> result<> {
-      auto found = history::find_changeset(view, {*r, seq});
+      auto found = history::find_position(view, {*r, seq});
       if (!found) return found.error();
-      place = *found;
+      position = *found;
       return {};
     });
     if (!done) return done.error();
-    if (place && place->position > self().durable_position_) place.reset();
-    return place;
+    if (position && *position > self().durable_position_) position.reset();
+    return position;
   }
 
   /// Once, before the log is replayed.
   result<> load_bootstrap() {
     auto& e = self();
+    compaction_.log_changed();
     pending_.reset();
     join_cursor_.clear();
     auto read = e.storage_.read([&](auto& view) -> result<> {
@@ -180,11 +192,23 @@ class bootstrap {
     return drop_staged();
   }
 
-  /// Drops a few of the oldest log entries, when it is time. True when there are more.
+  /// Drops a few of the oldest log entries, when it is time, or else merges a few. True when there
+  /// is more to do.
   result<bool> trim_log() {
     auto& e = self();
-    return e.retention_.step(e.storage_, e.state_, e.marks_.former, e.snapshots_.position(),
-                             e.upkeep_.read_up_to(), e.now_ms(), e.options_);
+    auto more = e.retention_.step(e.storage_, e.state_, e.marks_.former, e.snapshots_.position(),
+                                  e.upkeep_.read_up_to(), e.now_ms(), e.options_);
+    if (more && *more) return more;
+    constexpr int steps = 4;
+    if (!e.repairs_.ledger().log_entries().empty()) return compaction_.log_changed(), false;
+    for (int n = 0; n < steps; ++n) {
+      const auto stored = compaction_.stored();
+      more = compaction_.step(e.storage_, e.state_, e.retention_.floor(), e.snapshots_.position(),
+                              e.options_);
+      if (compaction_.stored() != stored) e.retention_.log_changed();
+      if (!more || !*more) break;
+    }
+    return more;
   }
 
   /// A little of what is left to do after a join, or after a snapshot was given up.
@@ -413,6 +437,7 @@ class bootstrap {
   }
 
   staging staging_;
+  compaction compaction_;
   bytes join_cursor_;
   bool leftovers_ = false;
   std::weak_ptr<const void> receiving_;  // the session that the snapshot comes from

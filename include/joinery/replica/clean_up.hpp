@@ -63,7 +63,7 @@ class clean_up {
         return true;
       };
       bool ended = true;
-      auto scanned = history::scan_log(view, at_.stable + 1, [&](auto position, bytes_view data) {
+      const auto visit = [&](auto position, bytes_view data) {
         ended = false;
         if (position > durable_position || limit-- == 0) return false;
         if (position != at_.stable + 1 && !pass_hole(position - 1)) return false;
@@ -75,7 +75,8 @@ class clean_up {
         at_.stable = position;
         if (erases(*c)) at_.erased = position;
         return ended = true;
-      });
+      };
+      auto scanned = history::scan_log(view, at_.stable + 1, state.log, visit);
       const auto last = floor.last_without_entry();
       if (ended && at_.stable < last && last <= durable_position) pass_hole(last);
       return scanned ? outcome : scanned;

@@ -63,11 +63,11 @@ class damage {
 
   // --- The log ---
 
-  [[nodiscard]] bool damaged_at(std::uint64_t position) const { return log_.contains(position); }
-  [[nodiscard]] const std::set<std::uint64_t>& log_positions() const noexcept { return log_; }
-  void restored(std::uint64_t position) {
-    log_.erase(position);
-    forget(history::area::log, history::position_key(position));
+  /// The first positions of the damaged entries.
+  [[nodiscard]] const std::set<std::uint64_t>& log_entries() const noexcept { return log_; }
+  void restored(std::uint64_t first) {
+    log_.erase(first);
+    forget(history::area::log, history::position_key(first));
     ++repaired_;
   }
 

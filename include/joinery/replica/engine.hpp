@@ -260,17 +260,16 @@ class engine : public detail::mending<engine<Storage>>,
     auto next = position;
     auto read = storage_.read([&](auto& view) -> result<> {
       result<> outcome;
-      auto scanned = history::scan_log(view, position, [&](std::uint64_t at, bytes_view data) {
+      const auto visit = [&](std::uint64_t at, bytes_view data) {
         if (at > durable_position_) return false;
         next = at + 1;
         const auto name = codec::peek_dot(data);
-        if (!name) {
-          outcome = error{errc::malformed, "a log entry that is no changeset",
-                          "log position " + std::to_string(at), "restore the store"};
-          return false;
-        }
-        return static_cast<bool>(each(at, name->first, name->second, data));
-      });
+        if (name) return static_cast<bool>(each(at, name->first, name->second, data));
+        outcome = error{errc::malformed, "a log entry that is no changeset",
+                        "log position " + std::to_string(at), "restore the store"};
+        return false;
+      };
+      auto scanned = history::scan_log(view, position, state_.log, visit);
       return scanned ? outcome : scanned;
     });
     return this->found_while_reading_log(next, read);

@@ -63,7 +63,7 @@ class fork_ledger {
                     std::uint64_t seq, bytes_view theirs) {
     if (forks_.contains(origin) || forks_.size() >= most_forks) return false;
     const auto index = state.replicas.find(origin);
-    auto ours = index ? logged(storage, {*index, seq}) : result<bytes>{bytes{}};
+    auto ours = index ? logged(storage, state, {*index, seq}) : result<bytes>{bytes{}};
     if (!ours) return ours.error();
     const auto where = "changeset " + std::to_string(seq) + " of replica " + origin.hex();
     if (!index || state.seen.at(*index) < seq)
@@ -106,10 +106,10 @@ class fork_ledger {
     std::vector<step> steps;  // the changesets that saw more of `origin`, from the fork on
     auto done = storage.read([&](auto& view) -> result<> {
       steps.clear();
-      auto place = history::find_changeset(view, {*branch, common + 1});
-      if (!place) return place.error();
+      auto position = history::find_position(view, {*branch, common + 1});
+      if (!position) return position.error();
       result<> outcome;
-      const auto from = *place ? (*place)->position : 1;
+      const auto from = position->value_or(1);
       auto scanned = history::scan_log(view, from, [&](std::uint64_t, bytes_view data) {
         auto c = codec::decode_changeset(data);
         if (!c) return outcome = c.error(), false;
@@ -139,16 +139,12 @@ class fork_ledger {
 
   /// A changeset of the log; empty when it is not there.
   template <history::storage S>
-  static result<bytes> logged(S& storage, causal::dot at) {
+  static result<bytes> logged(S& storage, const replica_state& state, causal::dot at) {
     bytes out;
     auto done = storage.read([&](auto& view) -> result<> {
-      auto place = history::find_changeset(view, at);
-      if (!place) return place.error();
-      if (!*place) return {};
-      auto data =
-          history::get_sealed(view, history::area::log, history::position_key((*place)->position));
+      auto data = history::changeset_of(view, at, state.log);
       if (!data) return data.error();
-      out = bytes{data->value_or(bytes_view{})};
+      out = data->value_or(bytes{});
       return {};
     });
     if (!done) return done.error();

@@ -87,7 +87,8 @@ class identity_of {
   /// A changeset of the log; empty when it is not there.
   result<bytes> changeset_at(const replica_id& origin, std::uint64_t seq) {
     const auto r = state().replicas.find(origin);
-    return r ? fork_ledger::logged(self().storage_, {*r, seq}) : result<bytes>{bytes{}};
+    return r ? fork_ledger::logged(self().storage_, self().state_, {*r, seq})
+             : result<bytes>{bytes{}};
   }
 
  protected:

@@ -161,8 +161,11 @@ class intake {
   template <history::storage_writer W>
   void store(W& to) const {
     using history::area;
+    std::vector<history::appended> all;
+    all.reserve(accepted.size());
+    for (const auto& a : accepted) all.push_back({a->at, a->data, a->place.chain});
+    history::append_changesets(to, state_.last_position + 1, all);
     for (const auto& a : accepted) {
-      history::append_changeset(to, a->at, a->place, a->data);
       if (a->was_held)
         to.erase(area::held, held_changesets::storage_key({a->parsed.origin, a->parsed.seq}));
     }

@@ -1,34 +1,161 @@
-// log_repair: puts a damaged changeset of the log back.
+// log_repair: puts a damaged entry of the log back.
 //
 // Purpose: the chain digests beside the log prove that bytes from elsewhere are the very ones that
-// stood there.
+// stood there. An entry is put back once all its changesets have come.
 // Invariants: nothing is put into the log that its chain does not prove; positions never change.
+// What has come of an entry is kept in memory, within `most_bytes` of it.
 // Thread-safety: none; called by the replica's owner.
 #pragma once
 
+#include "joinery/history/floor.hpp"
 #include "joinery/replica/damage.hpp"
 #include "joinery/replica/replica_state.hpp"
 
 namespace joinery::detail {
 
-/// The dots of the changesets at `positions`, as far as they are known.
+/// What becomes of a changeset that was given for one that is damaged.
+enum class given_back {
+  refused,  ///< it is another one, or none is damaged
+  kept,     ///< until those that prove it, or the rest of its entry, have come
+  mended,   ///< its entry is whole again
+};
+
+/// A damaged entry of the log: what the dots tell of it, and what has come back.
+class lost_entry {
+ public:
+  static constexpr std::size_t most_bytes = 2 * codec::max_changeset;
+
+  lost_entry(std::uint64_t first, std::uint64_t end) : first_(first), end_(end) {}
+  [[nodiscard]] bool holds(std::uint64_t position) const noexcept {
+    return position >= first_ && position < end_;
+  }
+  /// A run that is in it; or nothing, for one that cannot be read.
+  void add(const std::optional<history::dot_run>& read) {
+    // Where the log ends cannot be told then.
+    lacking_ = lacking_ || (!read && end_ == ~std::uint64_t{0}) ||
+               (read && lost_.size() + read->count > history::most_in_entry);
+    if (!read || lacking_) return;
+    const auto& run = *read;
+    for (std::uint64_t n = 0; n < run.count; ++n)
+      lost_[run.position_at(n)] = {{run.first.replica, run.first.seq + n}, runs_.size(), {}};
+    runs_.push_back(run);
+  }
+
+  /// Calls `each(dot)` for what has not come, by position, until it returns false.
+  template <class F>
+  bool each_wanted(F&& each) const {
+    return std::all_of(lost_.begin(), lost_.end(),
+                       [&](const auto& l) { return l.second.data || each(l.second.at); });
+  }
+
+  /// Takes what was given for the changeset `at`. Errors: those of the storage, checksum.
+  template <history::storage_view V>
+  result<given_back> take(V& view, causal::dot at, bytes_view data) {
+    const auto run = std::find_if(runs_.begin(), runs_.end(), [&](const auto& r) {
+      return r.first.replica == at.replica && r.first.seq <= at.seq && at.seq <= r.last();
+    });
+    if (run == runs_.end()) return given_back::refused;
+    auto& lost = lost_.at(run->position_of(at.seq));
+    if (lost.data) return *lost.data == data ? given_back::kept : given_back::refused;
+    lost.data = bytes{data};
+    size_ += data.size();
+    auto proven = proves(view, *run);
+    if (!proven) return proven.error();
+    if (!*proven || size_ > most_bytes) {
+      forget(*run);
+      return given_back::refused;
+    }
+    return whole() ? given_back::mended : given_back::kept;
+  }
+
+  /// Precondition: it is whole.
+  template <history::storage_writer W>
+  void put(W& to) const {
+    std::vector<bytes_view> all;
+    for (const auto& [position, lost] : lost_) all.push_back(*lost.data);
+    history::put_entry(to, first_, all);
+  }
+
+ private:
+  struct changeset {
+    causal::dot at;
+    std::size_t run = 0;
+    std::optional<bytes> data;
+  };
+
+  /// Whether the run is what its chain says, as far as it has come.
+  template <history::storage_view V>
+  result<bool> proves(V& view, const history::dot_run& run) {
+    for (std::uint64_t n = 0; n < run.count; ++n)
+      if (!lost_.at(run.position_at(n)).data) return true;
+    auto chain = history::chain_before(view, run);
+    if (!chain) return chain.error();
+    for (std::uint64_t n = 0; n < run.count && *chain; ++n)
+      *chain = history::chain_next(**chain, *lost_.at(run.position_at(n)).data);
+    return *chain == run.chain;
+  }
+  void forget(const history::dot_run& run) {
+    for (std::uint64_t n = 0; n < run.count; ++n) {
+      auto& data = lost_.at(run.position_at(n)).data;
+      size_ -= data ? data->size() : 0;
+      data.reset();
+    }
+  }
+  [[nodiscard]] bool whole() const {
+    if (lacking_) return false;
+    auto next = first_;
+    for (const auto& [position, lost] : lost_)
+      if (position != next++ || !lost.data) return false;
+    return end_ == ~std::uint64_t{0} || next == end_;
+  }
+
+  std::uint64_t first_;
+  std::uint64_t end_;     ///< below which it ends
+  bool lacking_ = false;  ///< what the dots tell is not all
+  std::vector<history::dot_run> runs_;
+  std::map<std::uint64_t, changeset> lost_;  ///< by position
+  std::size_t size_ = 0;                     ///< of what has come
+};
+using lost_entries = std::map<std::uint64_t, lost_entry>;
+
+/// Adds those entries, by their first positions, that are not among `known` yet, and drops others.
 template <history::storage S>
-result<std::map<std::uint64_t, causal::dot>> dots_at(S& storage,
-                                                     const std::set<std::uint64_t>& positions) {
-  std::map<std::uint64_t, causal::dot> out;
+result<> look_up_lost(S& storage, const std::set<std::uint64_t>& firsts, lost_entries& known) {
+  std::erase_if(known, [&](const auto& k) { return !firsts.contains(k.first); });
+  if (known.size() == firsts.size()) return {};
+  lost_entries fresh;
   auto read = storage.read([&](auto& view) -> result<> {
-    out.clear();
+    fresh.clear();
+    history::log_floor floor;
+    auto stored = history::get_sealed(view, history::area::meta, "floor");
+    if (stored && *stored)
+      if (auto there = history::read_floor(**stored)) floor = std::move(*there);
+    for (const auto first : firsts) {
+      if (known.contains(first)) continue;
+      auto end = ~std::uint64_t{0};
+      view.scan(history::area::log, history::position_key(first + 1), [&](bytes_view key, auto) {
+        end = history::position_of(key);
+        return false;
+      });
+      for (const auto join : floor.joins)
+        if (join > first) end = std::min(end, join);
+      fresh.emplace(first, lost_entry{first, end});
+    }
     view.scan(history::area::dots, {}, [&](bytes_view key, bytes_view value) {
-      const auto content = history::open_sealed(history::area::dots, key, value);
-      const auto position = content ? byte_reader{*content}.fixed64() : 0;
-      if (key.size() == 12 && positions.contains(position))
-        out[position] = {history::index_of(key), byte_reader{history::after_index(key)}.fixed64()};
-      return out.size() < positions.size();
+      const auto run = history::read_run(key, value);
+      if (!run) {
+        for (auto& [first, entry] : fresh) entry.add(std::nullopt);
+        return true;
+      }
+      const auto after = fresh.upper_bound(run->position);
+      if (after != fresh.begin())
+        if (auto& entry = std::prev(after)->second; entry.holds(run->end)) entry.add(*run);
+      return true;
     });
     return {};
   });
-  if (!read) return read.error();
-  return out;
+  if (read) known.merge(std::move(fresh));
+  return read;
 }
 
 /// The last changeset of each origin, by the dots alone: for a log that cannot be read throughout.
@@ -37,62 +164,20 @@ result<std::vector<history::head>> heads_of_dots(V& view, const causal::roster& 
   std::vector<history::head> out;
   result<> outcome;
   view.scan(history::area::dots, {}, [&](bytes_view key, bytes_view value) {
-    auto content = history::open_sealed(history::area::dots, key, value);
-    const auto index = history::index_of(key);
-    if (!content || key.size() != 12 || index >= replicas.size()) {
-      outcome = content ? error{errc::malformed, "a dot of no replica", "dots", "restore the store"}
-                        : content.error();
+    const auto run = history::read_run(key, value);
+    if (!run || run->first.replica >= replicas.size()) {
+      outcome = run ? error{errc::malformed, "a dot of no replica", "dots", "restore the store"}
+                    : run.error();
       return false;
     }
-    byte_reader in{*content};
-    in.fixed64();
-    const auto chain = crypto::digest::from_bytes(in.rest()).value_or(crypto::digest{});
-    if (out.empty() || out.back().origin != replicas[index])
-      out.push_back({replicas[index], 0, {}});
-    out.back().seq = byte_reader{history::after_index(key)}.fixed64();
-    out.back().chain = chain;
+    const auto& id = replicas[run->first.replica];
+    if (out.empty() || out.back().origin != id) out.push_back({id, 0, {}});
+    out.back().seq = run->last();
+    out.back().chain = run->chain;
     return true;
   });
   if (!outcome) return outcome.error();
   return out;
-}
-
-/// Where `data` belongs, if they are the bytes of the changeset `at`; nothing when they are not.
-template <history::storage_view V>
-result<std::optional<std::uint64_t>> proven(V& view, const replica_state& state, causal::dot at,
-                                            bytes_view data) {
-  auto place = history::find_changeset(view, at);
-  if (!place) return place.error();
-  if (!*place) return std::optional<std::uint64_t>{};
-  auto before = history::chain_start(state.space, state.replicas[at.replica]);
-  if (at.seq > 1) {
-    auto previous = history::find_changeset(view, causal::dot{at.replica, at.seq - 1});
-    if (!previous) return previous.error();
-    if (!*previous) return std::optional<std::uint64_t>{};
-    before = (*previous)->chain;
-  }
-  if (history::chain_next(before, data) != (*place)->chain) return std::optional<std::uint64_t>{};
-  return std::optional<std::uint64_t>{(*place)->position};
-}
-
-/// Puts `data` back if they are the bytes of the changeset `at`; gives its position, or nothing
-/// when they are not.
-template <history::storage S>
-result<std::optional<std::uint64_t>> put_back(S& storage, const replica_state& state,
-                                              causal::dot at, bytes_view data) {
-  std::optional<std::uint64_t> position;
-  auto done = storage.write([&](auto& writer) -> result<> {
-    auto found = proven(writer, state, at, data);
-    if (!found) return found.error();
-    position = *found;
-    if (!position) return {};
-    const auto key = history::position_key(*position);
-    history::put_sealed(writer, history::area::log, key, data);
-    writer.erase(history::area::quarantine, damage::quarantine_key(history::area::log, key));
-    return {};
-  });
-  if (!done) return done.error();
-  return position;
 }
 
 }  // namespace joinery::detail

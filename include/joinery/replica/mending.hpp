@@ -64,8 +64,9 @@ class mending {
     if (what.is_record()) return repairs_.take_record(self().storage_, self().state_, what, data);
     const auto origin = self().state_.replicas.find(what.origin);
     if (!origin) return false;
-    auto mended = repairs_.restore(self().storage_, self().state_, {*origin, what.seq}, data);
-    if (!mended || !*mended) return mended;
+    const auto given = repairs_.restore(self().storage_, {*origin, what.seq}, data);
+    if (!given) return given.error();
+    if (*given != given_back::mended) return false;
     if (auto done = go_on(); !done) return done.error();
     static_cast<void>(repairs_.rebuild(self().storage_, self().state_));
     return true;
@@ -110,10 +111,9 @@ class mending {
   // The log was read up to `next`, where `read` says what came of it.
   result<> found_while_reading_log(std::uint64_t next, const result<>& read) {
     if (read || read.error().code != errc::checksum) return read;
-    if (auto noted = repairs_.log_damaged(self().storage_, next, self().now_ms()); !noted)
-      return noted;
-    if (!repairs_.ledger().damaged_at(next)) return read;
-    return repairs_.lost_to_peer(next);
+    const auto damaged = repairs_.log_damaged(self().storage_, next, self().now_ms());
+    if (!damaged) return damaged.error();
+    return *damaged ? repairs_.lost_to_peer(next) : read;
   }
 
   // Whether an error was damage that is out of the way now: what met it may try again.
@@ -173,8 +173,7 @@ class mending {
 
   // Replay goes on after a damaged changeset was put back; until then nothing but that is done.
   result<> go_on() {
-    const auto stopped = repairs_.stopped_at();
-    if (!stopped || repairs_.ledger().damaged_at(*stopped)) return {};
+    if (!repairs_.may_go_on()) return {};
     auto replayed = self().read_rest_of_tail();
     if (!replayed)
       return repairs_.stop(self().storage_, self().state_, replayed.error(), self().now_ms());
@@ -187,14 +186,15 @@ class mending {
   // The bytes of a durable changeset; nothing when it is not here, or damaged.
   result<std::optional<bytes>> logged(const replica_id& origin, std::uint64_t seq) {
     std::optional<bytes> out;
-    auto place = self().place_of(origin, seq);
-    if (!place) return place.error();
-    if (!*place) return out;
+    const auto index = self().state_.replicas.find(origin);
+    if (!index) return out;
     auto done = self().storage_.read([&](auto& view) -> result<> {
-      auto data =
-          history::get_sealed(view, history::area::log, history::position_key((*place)->position));
+      auto position = history::find_position(view, {*index, seq});
+      if (!position) return position.error();
+      if (!*position || **position > self().durable_position_) return {};
+      auto data = history::changeset_at(view, **position, self().state_.log);
       if (!data) return data.error().code == errc::checksum ? result<>{} : data.error();
-      if (*data) out = bytes{**data};
+      out = std::move(*data);
       return {};
     });
     if (!done) return done.error();
@@ -206,21 +206,22 @@ class mending {
   result<> same_as_logged(causal::dot at, bytes_view data) {
     std::uint64_t position = 0;
     auto same = self().storage_.read([&](auto& view) -> result<> {
-      auto place = history::find_changeset(view, at);
+      auto place = history::find_position(view, at);
       if (!place) return place.error();
       if (!*place) return {};
-      position = (*place)->position;
-      auto logged = history::get_sealed(view, history::area::log, history::position_key(position));
+      position = **place;
+      auto logged = history::changeset_at(view, position, self().state_.log);
       if (!logged) return logged.error();
       if (!*logged || **logged == data) return {};
       return intake::forked({self().state_.replicas[at.replica], at.seq});
     });
     if (same || same.error().code != errc::checksum || position == 0) return same;
-    if (auto noted = repairs_.log_damaged(self().storage_, position, self().now_ms()); !noted)
-      return noted;
-    auto mended = repairs_.restore(self().storage_, self().state_, at, data);
-    if (!mended) return mended.error();
-    return *mended ? result<>{} : intake::forked({self().state_.replicas[at.replica], at.seq});
+    const auto damaged = repairs_.log_damaged(self().storage_, position, self().now_ms());
+    if (!damaged) return damaged.error();
+    const auto given = repairs_.restore(self().storage_, at, data);
+    if (!given) return given.error();
+    if (*given != given_back::refused) return {};
+    return intake::forked({self().state_.replicas[at.replica], at.seq});
   }
 
   // Stopped within the log: peers see all of it. It was durable, and they may have been told.
@@ -229,8 +230,7 @@ class mending {
       auto heads = heads_of_dots(view, self().state_.replicas);
       if (!heads) return heads.error();
       self().durable_heads_ = std::move(*heads);
-      const auto newest = view.last(history::area::log);
-      self().durable_position_ = newest ? history::position_of(newest->first) : 0;
+      self().durable_position_ = history::log_end(view);
       return {};
     });
   }

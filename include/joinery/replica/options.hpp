@@ -74,6 +74,10 @@ struct replica_options {
   /// served by snapshot.
   std::uint64_t retain_log_bytes = 64u << 20;
   std::uint64_t retain_log_ms = 30ull * 24 * 60 * 60 * 1000;
+  /// On a device, entries of the log below the snapshot are merged until their changesets have this
+  /// many bytes, or a sixteenth of what is retained. With a cache below 8 MiB, which packing a
+  /// large one may take, they become frames of 64 KiB at most. 0: they are left alone.
+  std::size_t log_entry_bytes = 4u << 20;
   /// What a snapshot from a peer may take in the storage until it is joined.
   std::uint64_t max_staged_bytes = std::uint64_t{4} << 30;
   /// With `durability::interval`: how long a change may stay unsynced.

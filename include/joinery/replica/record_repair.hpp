@@ -76,7 +76,7 @@ result<> for_each_logged(S& storage, const replica_state& state, F&& each) {
     auto next = from;
     auto read = storage.read([&](auto& view) -> result<> {
       batch.clear();
-      return history::scan_log(view, from, [&](std::uint64_t at, bytes_view data) {
+      return history::scan_log(view, from, state.log, [&](std::uint64_t at, bytes_view data) {
         if (at > last) return false;
         next = at + 1;
         batch.emplace_back(data);

@@ -89,25 +89,23 @@ result<> read_suffix(S& storage, const replica_state& state, renewal& r) {
     r.entries.clear();
     r.old = {r.common, 1, history::chain_start(state.space, r.old_id), {}};
     if (r.common > 0) {
-      auto place = history::find_changeset(view, {r.old_index, r.common});
+      auto place = history::find_changeset(view, {r.old_index, r.common}, state.log);
       if (!place) return place.error();
       if (!*place) return too_far_back(r);
       r.old.chain = (*place)->chain;
-      auto data =
-          history::get_sealed(view, history::area::log, history::position_key((*place)->position));
+      auto data = history::changeset_at(view, (*place)->position, state.log);
       if (!data) return data.error();
       // Its stamp bounds those that follow it: where it is not known any more, nothing does.
       if (*data) r.old.time = codec::peek_time(**data).value_or(1);
     }
     for (auto seq = r.common + 1; seq <= last; ++seq) {
-      auto place = history::find_changeset(view, {r.old_index, seq});
-      if (!place) return place.error();
-      if (!*place) return too_far_back(r);
-      const auto key = history::position_key((*place)->position);
-      auto data = history::get_sealed(view, history::area::log, key);
+      auto position = history::find_position(view, {r.old_index, seq});
+      if (!position) return position.error();
+      if (!*position) return too_far_back(r);
+      auto data = history::changeset_at(view, **position, state.log);
       if (!data) return data.error();
       if (!*data) return too_far_back(r);
-      r.entries.push_back({seq, **place, bytes{**data}});
+      r.entries.push_back({seq, {**position, {}}, std::move(**data)});
     }
     return {};
   });
@@ -181,6 +179,43 @@ void undo_by_peers(W& writer, const replica_state& state, const renewal& r,
   history::put_sealed(writer, history::area::meta, "snapshot", history::write_mark(mark));
 }
 
+/// Puts what was restamped in its places, and the dots under the new id.
+template <history::storage_writer W>
+result<> replace_entries(W& writer, const replica_state& state, const renewal& r,
+                         causal::replica_index fresh) {
+  // Each run of dots parts at the fork, and stands in one entry of the log.
+  for (std::size_t n = 0; n < r.entries.size();) {
+    auto found = history::find_run(writer, {r.old_index, r.entries[n].seq});
+    if (!found) return found.error();
+    if (!*found) return too_far_back(r);
+    const auto run = std::move(**found);
+    writer.erase(history::area::dots, history::dot_key(run.first));
+    if (run.first.seq <= r.common)
+      history::put_run(writer, run.beginning(r.common - run.first.seq + 1, r.old.chain));
+    auto renewed = history::dot_run::begin({fresh, r.entries[n].seq - r.common},
+                                           r.entries[n].place.position, r.entries[n].place.chain);
+    const auto begin = n;
+    while (++n < r.entries.size() && r.entries[n].seq <= run.last())
+      renewed.extend(r.entries[n].place.position, r.entries[n].place.chain);
+    history::put_run(writer, renewed);
+
+    const auto entry = history::entry_before(writer, r.entries[begin].place.position);
+    if (!entry) return too_far_back(r);
+    std::vector<bytes> all;
+    auto next = begin;
+    auto read = state.log.visit(
+        entry->first, entry->second, entry->first, [&](std::uint64_t position, bytes_view data) {
+          const bool here = next < n && r.entries[next].place.position == position;
+          all.emplace_back(here ? bytes_view{r.entries[next++].data} : data);
+          return true;
+        });
+    if (!read) return read.error();
+    const std::vector<bytes_view> views(all.begin(), all.end());
+    history::put_entry(writer, entry->first, views);
+  }
+  return {};
+}
+
 /// Everything that the storage needs to be the new replica's, in one transaction.
 template <history::storage S>
 result<> store_renewal(S& storage, replica_state& state, const renewal& r, const own_marks& marks,
@@ -191,10 +226,7 @@ result<> store_renewal(S& storage, replica_state& state, const renewal& r, const
     put_new_names(writer, state);
     history::put_sealed(writer, area::meta, "replica", r.fresh.view());
     marks.put(writer);
-    for (const auto& e : r.entries) {
-      writer.erase(area::dots, history::dot_key({r.old_index, e.seq}));
-      history::append_changeset(writer, {fresh_index, e.seq - r.common}, e.place, e.data);
-    }
+    if (auto put = replace_entries(writer, state, r, fresh_index); !put) return put;
     if (r.entries.empty()) return {};
     r.from_the_beginning() ? undo_by_log(writer, state, r)
                            : undo_by_peers(writer, state, r, fresh_index, now_ms);

@@ -28,6 +28,10 @@ class repairs {
                  "sync with a replica that has it: it is fetched again, and everything goes on"};
   }
   void go_on() noexcept { stopped_.reset(); }
+  /// Whether it stopped, and the entry that it stopped in is whole again.
+  [[nodiscard]] bool may_go_on() const {
+    return stopped_ && !ledger_.log_entries().contains(stopped_in_);
+  }
 
   /// Replay failed at the end of what was folded: stops there if the entry that follows is damaged.
   /// Errors: `cause`, when it is not; those of the storage. What had stopped before stays so.
@@ -36,10 +40,11 @@ class repairs {
     const auto position = state.last_position + 1;
     if (stopped_) stopped_ = position;
     if (cause.code != errc::checksum) return cause;
-    auto noted = log_damaged(storage, position, now_ms);
-    if (!noted) return noted;
-    if (!ledger_.damaged_at(position)) return cause;
+    auto damaged = log_damaged(storage, position, now_ms);
+    if (!damaged) return damaged.error();
+    if (!*damaged) return cause;
     stopped_ = position;
+    stopped_in_ = *std::prev(ledger_.log_entries().upper_bound(position));
     return {};
   }
 
@@ -80,24 +85,30 @@ class repairs {
 
   // --- The log ---
 
-  /// Marks the entry at `position`, if it is damaged. Errors: those of the storage.
+  /// Whether the entry that `position` is in is damaged; marks it then. Errors: those of the
+  /// storage.
   template <history::storage S>
-  result<> log_damaged(S& storage, std::uint64_t position, std::uint64_t now_ms) {
-    if (ledger_.damaged_at(position)) return {};
-    const auto key = history::position_key(position);
-    bool damaged = false;
+  result<bool> log_damaged(S& storage, std::uint64_t position, std::uint64_t now_ms) {
+    std::optional<std::uint64_t> first;
     auto done = storage.read([&](auto& view) -> result<> {
-      const auto value = view.get(history::area::log, key);
-      damaged = value && !history::open_sealed(history::area::log, key, *value);
+      first.reset();
+      const auto entry = history::entry_before(view, position);
+      if (!entry || history::last_of_entry(view, entry->first, entry->second) < position) return {};
+      const auto key = history::position_key(entry->first);
+      if (!history::open_sealed(history::area::log, key, entry->second)) first = entry->first;
       return {};
     });
-    if (done && damaged && !storage.read_only())
+    if (!done) return done.error();
+    if (!first || ledger_.log_entries().contains(*first)) return first.has_value();
+    const auto key = history::position_key(*first);
+    if (!storage.read_only())
       done = storage.write([&](auto& writer) -> result<> {
         damage::set_aside(writer, history::area::log, key, now_ms);
         return {};
       });
-    if (done && damaged) ledger_.note(damage::quarantine_key(history::area::log, key), now_ms);
-    return done;
+    if (!done) return done.error();
+    ledger_.note(damage::quarantine_key(history::area::log, key), now_ms);
+    return true;
   }
 
   /// What a peer that needs a damaged changeset is told.
@@ -107,29 +118,57 @@ class repairs {
             "sync both with a replica that has it: it is fetched again"};
   }
 
-  /// Puts a changeset back, if `data` are proven to be its bytes. True when something was mended.
+  /// Takes `data` for the changeset `at`, if that is damaged; puts its entry back once all of it is
+  /// proven.
   template <history::storage S>
-  result<bool> restore(S& storage, const replica_state& state, causal::dot at, bytes_view data) {
-    if (ledger_.log_positions().empty()) return false;
-    auto position = put_back(storage, state, at, data);
-    if (!position) return position.error();
-    if (!*position || !ledger_.damaged_at(**position)) return false;
-    ledger_.restored(**position);
-    return true;
+  result<given_back> restore(S& storage, causal::dot at, bytes_view data) {
+    if (ledger_.log_entries().empty()) return given_back::refused;
+    if (auto done = look_up_lost(storage, ledger_.log_entries(), lost_); !done) return done.error();
+    auto entry = lost_.end();
+    auto given = given_back::refused;
+    auto read = storage.read([&](auto& view) -> result<> {
+      auto position = history::find_position(view, at);
+      if (!position) return position.error();
+      entry = std::find_if(lost_.begin(), lost_.end(),
+                           [&](const auto& l) { return *position && l.second.holds(**position); });
+      if (entry == lost_.end()) return {};
+      auto taken = entry->second.take(view, at, data);
+      if (!taken) return taken.error();
+      given = *taken;
+      return {};
+    });
+    if (!read) return read.error();
+    if (given != given_back::mended) return given;
+    const auto first = entry->first;
+    auto done = storage.write([&](auto& writer) -> result<> {
+      entry->second.put(writer);
+      const auto key = history::position_key(first);
+      writer.erase(history::area::quarantine, damage::quarantine_key(history::area::log, key));
+      return {};
+    });
+    lost_.erase(entry);
+    if (!done) return done.error();
+    ledger_.restored(first);
+    return given;
   }
 
   // --- With peers ---
 
   /// What peers are to be asked for.
   template <history::storage S>
-  result<std::vector<wanted>> list_wanted(S& storage, const replica_state& state) const {
+  result<std::vector<wanted>> list_wanted(S& storage, const replica_state& state) {
     constexpr std::size_t most = 64;
     std::vector<wanted> out;
-    if (!ledger_.log_positions().empty()) {
-      auto dots = dots_at(storage, ledger_.log_positions());
-      if (!dots) return dots.error();
-      for (const auto& [position, at] : *dots)
-        if (out.size() < most) out.push_back({state.replicas[at.replica], at.seq});
+    if (auto done = look_up_lost(storage, ledger_.log_entries(), lost_); !done) return done.error();
+    // Some of each: what one peer has not got of one must not keep the others waiting.
+    const auto each = most / std::clamp<std::size_t>(lost_.size(), 1, most);
+    for (const auto& [first, entry] : lost_) {
+      const auto end = std::min(most, out.size() + each);
+      entry.each_wanted([&](causal::dot at) {
+        if (out.size() < end && at.replica < state.replicas.size())
+          out.push_back({state.replicas[at.replica], at.seq});
+        return out.size() < end;
+      });
     }
     for (const auto& r : ledger_.missing_records()) {
       bytes key{r.key.view()};
@@ -220,7 +259,9 @@ class repairs {
   }
 
   damage ledger_;
+  lost_entries lost_;
   std::optional<std::uint64_t> stopped_;
+  std::uint64_t stopped_in_ = 0;  ///< the first position of that entry
 };
 
 }  // namespace joinery::detail

@@ -3,9 +3,10 @@
 // Purpose: the log grows with every changeset; the snapshot says the same in less. Once the log is
 // larger or older than the options say, its oldest entries are dropped, a few in each transaction,
 // as far as the snapshot covers them.
-// Invariants: a log entry, its dot entry and the floor go in one transaction; nothing above a pin
-// is dropped, nor, unless the log is twice as large as it may be, a changeset of this replica that
-// no peer is known to have, or what clean-up has not read.
+// Invariants: a log entry, whole, its dot entries and the floor go in one transaction; what is
+// read of an entry before that, is read in bounded steps; nothing above a pin is dropped, nor,
+// unless the log is twice as large as it may be, a changeset of this replica that no peer is known
+// to have, or what clean-up has not read.
 // Thread-safety: none; guarded by its owner.
 #pragma once
 
@@ -25,7 +26,10 @@ class retention {
 
   [[nodiscard]] const history::log_floor& floor() const noexcept { return floor_; }
   /// The floor as it is stored, after opening or after a snapshot was joined.
-  void restored(history::log_floor floor) { floor_ = std::move(floor); }
+  void restored(history::log_floor floor) {
+    floor_ = std::move(floor);
+    log_changed();
+  }
   [[nodiscard]] const std::optional<error>& last_error() const noexcept { return last_error_; }
   [[nodiscard]] std::uint64_t log_bytes(const replica_state& state) const noexcept {
     return size_of(state, floor_);
@@ -50,38 +54,40 @@ class retention {
     const rules r{limits, covered_and_unpinned(covered), read, now_ms, former};
     auto due = is_due(storage, state, r);
     if (!due || !*due) return due;
+    std::vector<entry> going;
+    auto chosen = choose(storage, state, r, going);
+    if (!chosen) return last_error_ = chosen.error(), chosen;
+    if (going.empty()) return chosen;
     auto after = floor_;
-    std::optional<entry> next;
     auto stored = storage.write([&](auto& writer) -> result<> {
       after = floor_;
-      next.reset();
-      std::vector<entry> going;
-      if (auto found = choose(writer, state, r, going, next); !found) return found;
-      for (const auto& e : going)
-        drop_changeset(writer, after, e.at, e.position, e.size, e.changes);
-      if (!going.empty())
-        history::put_sealed(writer, history::area::meta, "floor", history::write_floor(after));
+      for (const auto& e : going) drop_entry(writer, after, e.first, e.changesets);
+      history::put_sealed(writer, history::area::meta, "floor", history::write_floor(after));
       return {};
     });
     if (!stored) return last_error_ = stored.error(), stored.error();
     last_error_.reset();
-    const bool moved = after.position != floor_.position;
     floor_ = std::move(after);
-    oldest_ = next;
-    if (!next) dropping_ = false;
-    return moved && next && droppable(*next, state, r, floor_);
+    return chosen;
   }
+  /// Entries of the log were written anew.
+  void log_changed() { next_.reset(); }
 
  private:
   static constexpr std::size_t step_entries = 256;
   static constexpr std::size_t step_bytes = 1u << 20;
 
+  /// An entry of the log, as far as it was read.
   struct entry {
-    std::uint64_t position = 0;
-    causal::dot at;
-    causal::hlc time = 0;
+    std::uint64_t first = 0;
+    std::vector<history::dropped> changesets;
+    causal::hlc oldest = 0;
+    causal::hlc newest = 0;
     std::size_t size = 0;
-    bool changes = true;
+    causal::version tops;  ///< the last one of each origin
+    bool whole = false;
+
+    [[nodiscard]] std::uint64_t last() const noexcept { return first + changesets.size() - 1; }
   };
   struct rules {
     const replica_options& limits;
@@ -103,79 +109,127 @@ class retention {
   template <history::storage S>
   result<bool> is_due(S& storage, const replica_state& state, const rules& r) {
     if (floor_.first() > r.last) return false;
-    if (!oldest_) {
-      auto read = storage.read([&](auto& view) -> result<> {
-        return history::scan_log(view, floor_.first(), [&](std::uint64_t at, bytes_view data) {
-          oldest_ = describe(at, data, state);
-          return false;
-        });
-      });
+    if (next_ && next_->first != floor_.first()) next_.reset();  // a step that was not stored
+    if (!next_) {
+      auto read = read_on(storage, state, floor_, 1);
       if (!read) return read.error();
-      if (!oldest_) return false;
+      if (!next_) return false;
     }
     if (!dropping_)
-      dropping_ = size_of(state, floor_) > r.limits.retain_log_bytes || too_old(*oldest_, r, 64);
-    if (dropping_ && !droppable(*oldest_, state, r, floor_)) dropping_ = false;
+      dropping_ =
+          size_of(state, floor_) > r.limits.retain_log_bytes || too_old(next_->oldest, r, 64);
     return dropping_;
   }
 
-  template <class View>
-  result<> choose(View& view, const replica_state& state, const rules& r, std::vector<entry>& going,
-                  std::optional<entry>& next) {
-    std::size_t bytes_going = 0;
-    auto after = floor_;
-    return history::scan_log(view, floor_.first(), [&](std::uint64_t at, bytes_view data) {
-      const auto e = describe(at, data, state);
-      if (!e) return false;
-      next = e;
-      if (going.size() >= step_entries || bytes_going >= step_bytes) return false;
-      if (!droppable(*e, state, r, after)) return false;
-      after.dropped_bytes += e->size;
-      bytes_going += e->size;
-      going.push_back(*e);
-      if (const auto whole = codec::decode_changeset(data))
-        going.back().changes = !whole->ops.empty();
-      next.reset();
-      return true;
+  // Reads on in the first entry of a log with that floor, `most` changesets at most.
+  template <history::storage S>
+  result<> read_on(S& storage, const replica_state& state, const history::log_floor& floor,
+                   std::size_t most) {
+    const auto first = floor.first();
+    return storage.read([&](auto& view) -> result<> {
+      const auto value = view.get(history::area::log, history::position_key(first));
+      if (!value) return {};
+      if (!next_) {
+        entry begun;
+        begun.first = first;
+        next_ = std::move(begun);
+      }
+      bool strange = false;
+      history::log_reader once;  // a first look must not stay in memory
+      auto read = (most == 1 ? once : state.log)
+                      .visit(first, *value, first + next_->changesets.size(),
+                             [&](std::uint64_t, bytes_view data) {
+                               if (most-- == 0) return false;
+                               strange = !describe(*next_, data, state);
+                               return !strange;
+                             });
+      if (strange || !read) next_.reset();
+      if (!read) return read.error();
+      if (next_) next_->whole = *read;
+      return {};
     });
   }
 
-  static std::optional<entry> describe(std::uint64_t position, bytes_view data,
-                                       const replica_state& state) {
+  // What goes in one step. True when there is more to do at once.
+  template <history::storage S>
+  result<bool> choose(S& storage, const replica_state& state, const rules& r,
+                      std::vector<entry>& going) {
+    std::size_t count = 0, bytes_going = 0;
+    auto after = floor_;
+    for (;;) {
+      if (count >= step_entries || bytes_going >= step_bytes) return true;
+      if (!next_ || !next_->whole) {
+        const auto begun = next_ ? next_->changesets.size() : 0;
+        if (auto read = read_on(storage, state, after, step_entries - count); !read)
+          return read.error();
+        if (!next_) break;
+        count += next_->changesets.size() - begun;
+        bytes_going += next_->size;
+      }
+      if (!next_->whole) return true;
+      if (!droppable(*next_, state, r, after)) break;
+      after.dropped_bytes += next_->size;
+      after.position = next_->last();
+      std::erase_if(after.joins, [&](auto join) { return join <= after.position; });
+      going.push_back(std::move(*next_));
+      next_.reset();
+    }
+    dropping_ = false;
+    return false;
+  }
+
+  // Takes a changeset into what is known of an entry; false when it is none of this log.
+  static bool describe(entry& e, bytes_view data, const replica_state& state) {
+    constexpr std::size_t may_be_empty = 1024;
     const auto name = codec::peek_dot(data);
     const auto time = codec::peek_time(data);
-    const auto r = name ? state.replicas.find(name->first) : std::nullopt;
-    if (!r || !time) return std::nullopt;
-    return entry{position, {*r, name->second}, *time, data.size()};
+    const auto by = name ? state.replicas.find(name->first) : std::nullopt;
+    if (!by || !time) return false;
+    const causal::dot at{*by, name->second};
+    bool changes = true;
+    if (data.size() < may_be_empty)
+      if (const auto whole = codec::decode_changeset(data)) changes = !whole->ops.empty();
+    if (e.changesets.empty()) e.oldest = *time;
+    e.oldest = std::min(e.oldest, *time);
+    e.newest = std::max(e.newest, *time);
+    e.tops.raise(at);
+    e.size += data.size();
+    e.changesets.push_back({at, data.size(), changes});
+    return true;
   }
 
   static std::uint64_t size_of(const replica_state& state, const history::log_floor& floor) {
     return state.logged_bytes - std::min(state.logged_bytes, floor.dropped_bytes);
   }
   // `slack`: this part of the age more is let pass; 0 for none.
-  static bool too_old(const entry& e, const rules& r, std::uint64_t slack) {
-    const auto made = causal::hlc_ms(e.time);
+  static bool too_old(causal::hlc stamp, const rules& r, std::uint64_t slack) {
+    const auto made = causal::hlc_ms(stamp);
     const auto keep = r.limits.retain_log_ms;
     const auto more = slack == 0 ? 0 : keep / slack;
     return r.now_ms > made && r.now_ms - made > keep && r.now_ms - made - keep > more;
   }
-  static bool is_own(causal::replica_index by, const replica_state& state, const rules& r) {
-    const auto& id = state.replicas[by];
-    return id == state.self || std::find(r.former.begin(), r.former.end(), id) != r.former.end();
+  // Whether it has a changeset of this replica, and no peer is known to have that.
+  static bool only_here(const entry& e, const replica_state& state, const rules& r,
+                        const history::log_floor& after) {
+    const auto lost = [&](const replica_id& id) {
+      const auto own = state.replicas.find(id);
+      const auto top = own ? e.tops.at(*own) : 0;
+      return top > 0 && !after.acknowledged.seen({*own, top});
+    };
+    return lost(state.self) || std::any_of(r.former.begin(), r.former.end(), lost);
   }
   static bool droppable(const entry& e, const replica_state& state, const rules& r,
                         const history::log_floor& after) {
     const auto limit = r.limits.retain_log_bytes;
     const auto size = size_of(state, after);
-    if (e.position > r.last || (size <= limit - limit / 16 && !too_old(e, r, 0))) return false;
-    const bool needed =
-        e.position > r.read || (is_own(e.at.replica, state, r) && !after.acknowledged.seen(e.at));
+    if (e.last() > r.last || (size <= limit - limit / 16 && !too_old(e.newest, r, 0))) return false;
+    const bool needed = e.last() > r.read || only_here(e, state, r, after);
     return !needed || size / 2 > limit;
   }
 
   history::log_floor floor_;
   std::vector<std::weak_ptr<const std::uint64_t>> pins_;
-  std::optional<entry> oldest_;  // in the log, when it was looked up
+  std::optional<entry> next_;  // the log's first entry, as far as it was looked at
   bool dropping_ = false;
   std::optional<error> last_error_;
 };

@@ -49,16 +49,16 @@ class snapshot_serving {
     auto read = storage.read([&](auto& view) -> result<> {
       for (const auto& o : wanted.reached) {
         const auto r = *state.replicas.find(o.id);
-        auto there = history::find_changeset(view, {r, o.seq});
+        auto there = history::find_changeset(view, {r, o.seq}, state.log);
         if (!there) return there.error();
         same = same && *there && (*there)->chain == o.chain;
       }
       for (causal::replica_index r = 0; r < state.seen.size(); ++r) {
         if (state.seen.at(r) <= s.base_.at(r)) continue;
-        auto next = history::find_changeset(view, {r, s.base_.at(r) + 1});
+        auto next = history::find_position(view, {r, s.base_.at(r) + 1});
         if (!next) return next.error();
         same = same && next->has_value();
-        if (*next) s.tail_from_ = std::min(s.tail_from_, (*next)->position);
+        if (*next) s.tail_from_ = std::min(s.tail_from_, **next);
       }
       return {};
     });

@@ -15,7 +15,7 @@
 
 namespace joinery::detail {
 
-inline constexpr std::string_view store_format = "joinery store 1";
+inline constexpr std::string_view store_format = "joinery store 2";
 inline constexpr std::string_view parts_epoch = "parts";
 
 /// Stores the roster entries and names that the storage has not got. `all_names_stored` once that
@@ -171,9 +171,7 @@ result<bool> load_store(S& storage, const space_id& wanted, replica_state& state
       state.clock.observe(mark->time);
       state.last_position = mark->position;
       state.logged_bytes = mark->logged_bytes;
-      const auto newest = view.last(area::log);
-      const auto end =
-          std::max(newest ? history::position_of(newest->first) : 0, floor.last_without_entry());
+      const auto end = std::max(history::log_end(view), floor.last_without_entry());
       if (mark->position > end) return log_gap(mark->position);
       snapshots.restored(mark->position);
     }
@@ -206,7 +204,7 @@ result<> read_log_after(S& storage, const replica_state& state, F&& each) {
     const auto from = state.last_position + 1;
     auto read = storage.read([&](auto& view) -> result<> {
       batch.clear();
-      return history::scan_log(view, from, [&](std::uint64_t at, bytes_view data) {
+      return history::scan_log(view, from, state.log, [&](std::uint64_t at, bytes_view data) {
         hole = at != from + batch.size();
         if (hole) return false;
         batch.emplace_back(data);

@@ -210,9 +210,9 @@ class upkeep {
     return storage.read([&](auto& view) -> result<> {
       std::uint64_t after = 0;
       if (state.origins[own].seq > 0) {
-        auto place = history::find_changeset(view, {own, state.origins[own].seq});
-        if (!place) return place.error();
-        if (*place) after = (*place)->position;
+        auto position = history::find_position(view, {own, state.origins[own].seq});
+        if (!position) return position.error();
+        after = position->value_or(0);
       }
       if (state.joined_at > after) answers_.joined(causal::hlc_ms(state.clock.highest()));
       result<> outcome;

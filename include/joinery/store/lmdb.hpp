@@ -92,6 +92,8 @@ class lmdb {
   [[nodiscard]] std::uint64_t free_bytes() const {
     return core_ ? detail::free_bytes(core_->options().path) : 0;
   }
+  /// As the writer's: the log is worth packing.
+  [[nodiscard]] static constexpr bool packs_log() noexcept { return true; }
   [[nodiscard]] bool read_only() const { return core_ && core_->options().read_only; }
 
   /// Lets a read-only store see what was committed since it was opened or refreshed. Waits for

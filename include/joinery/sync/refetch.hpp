@@ -127,7 +127,7 @@ class refetch {
 
  private:
   static constexpr std::size_t slack = 64;
-  static constexpr std::size_t most_asked = 4096;
+  static constexpr std::size_t most_asked = 32'768;
 
   result<> ask(E& e, outbox& out) {
     if constexpr (mendable<E>) {

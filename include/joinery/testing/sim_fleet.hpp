@@ -274,6 +274,9 @@ class sim_fleet {
     o.scrub_step_entries = 8;
     o.max_held_changesets = 200;
     o.max_held_bytes = 64u << 10;
+    // Drawn already: half of the logs are packed, in entries of a few changesets or many.
+    n.disk.pack_log(o.snapshot_log_bytes % 2 == 0);
+    o.log_entry_bytes = 4 * o.snapshot_log_bytes;
     if (interval) o.sync_interval_ms = random.below(200);
   }
 

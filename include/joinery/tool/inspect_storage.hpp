@@ -36,8 +36,9 @@ result<> inspect_storage(S& storage, std::ostream& out) {
         ++entries;
         size += key.size() + value.size();
         if (where == history::area::log) {
-          const auto position = std::to_string(history::position_of(key));
-          range = (entries == 1 ? position : range.substr(0, range.find(' '))) + " to " + position;
+          const auto first = history::position_of(key);
+          range = (entries == 1 ? std::to_string(first) : range.substr(0, range.find(' '))) +
+                  " to " + std::to_string(history::last_of_entry(view, first, value));
         }
         if (!sealed || history::open_sealed(where, key, value)) return true;
         if (++damaged <= max_named) named += "    damaged: 0x" + to_hex(key) + "\n";

@@ -62,6 +62,7 @@ struct memory_image {
   std::vector<std::weak_ptr<pin>> pins;
   std::optional<error> poison;
   bool rerun_next_write = false;
+  bool packs_log = false;
   bytes place;
 
   std::mutex turn;

@@ -80,6 +80,8 @@ class memory_writer : public memory_view {
     if (!done_) image_.roll_back(undo_);
   }
 
+  [[nodiscard]] bool packs_log() const noexcept { return image_.packs_log; }
+
   // A copy first: `value` may be a view of what is replaced.
   void put(area a, bytes_view key, bytes_view value) { put(a, key, bytes{value}); }
   void put(area a, bytes_view key, const char* value) { put(a, key, bytes{value}); }

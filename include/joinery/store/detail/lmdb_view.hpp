@@ -137,6 +137,9 @@ class lmdb_writer : public lmdb_view {
   lmdb_writer(MDB_txn* txn, const lmdb_areas& areas, bytes& scratch) noexcept
       : lmdb_view(txn, areas, true), scratch_(scratch) {}
 
+  /// Bytes of the log are worth the work of packing them.
+  [[nodiscard]] static constexpr bool packs_log() noexcept { return true; }
+
   void put(area a, bytes_view key, bytes_view value) {
     if (failed_ || (failed_ = history::bad_entry(a, key, value))) return;
     auto exact = lmdb_key::exactly(a, key);
