@@ -463,6 +463,24 @@ TEST_CASE("an entry of many changesets comes back one by one, and only as a whol
   CHECK(a.log() == b.log());
 }
 
+TEST_CASE("what cannot be proven, for want of the dots before it, is not put back with the rest") {
+  peer a{1}, b{2}, c{3};
+  b.set("b", 1).value();
+  a.take(b.log()).value();
+  b.set("b", 2).value();
+  c.set("c", 1).value();
+  a.take(batch{b.log(2)[0], c.log()[0]}).value();
+  a.set("later", 1).value();
+  flip_log(a, 2);
+  flip(a.disk, area::dots, history::dot_key({*a.e->replicas().find(b.id()), 1}));
+  while (!a.e->scrub(100).value()) {}
+  const auto all = a.e->list_wanted().value();
+  REQUIRE(all.size() == 2);
+  CHECK(failed_with(a.e->take_back(all[0], "made up"), errc::checksum));
+  CHECK_FALSE(a.e->take_back(all[1], c.log()[0]).value());
+  CHECK(failed_with(a.e->read_log(2, [](auto...) { return true; }), errc::gap));
+}
+
 TEST_CASE("duplicates of a damaged entry bring it back, and another changeset is still a fork") {
   cold_peer b{2, 5};
   peer a{1};

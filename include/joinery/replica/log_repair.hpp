@@ -59,13 +59,12 @@ class lost_entry {
     if (lost.data) return *lost.data == data ? given_back::kept : given_back::refused;
     lost.data = bytes{data};
     size_ += data.size();
-    auto proven = proves(view, *run);
+    const auto proven = proves(view, *run);
+    if (proven && *proven && size_ <= most_bytes)
+      return whole() ? given_back::mended : given_back::kept;
+    forget(*run);
     if (!proven) return proven.error();
-    if (!*proven || size_ > most_bytes) {
-      forget(*run);
-      return given_back::refused;
-    }
-    return whole() ? given_back::mended : given_back::kept;
+    return given_back::refused;
   }
 
   /// Precondition: it is whole.
