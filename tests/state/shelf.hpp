@@ -26,7 +26,8 @@ struct shelf {
     if (at == records.end()) return std::optional<stored_record>{};
     return std::optional{at->second};
   }
-  result<stored_batch> load_from(name_index table, bytes_view key, batch_limits limits) {
+  result<stored_batch> load_from(name_index table, bytes_view key, batch_limits limits,
+                                 const stored_batch& /*spare*/ = {}) {
     if (broken) return unreadable();
     stored_batch out;
     for (auto at = records.lower_bound({table, bytes{key}});

@@ -46,8 +46,10 @@ inline result<snapshot_mark> read_mark(bytes_view content) {
 }
 
 inline bytes record_key(std::uint32_t table, bytes_view key) {
-  auto full = index_key(table);
-  full += key;
+  bytes full(4 + key.size(), '\0');
+  for (std::size_t i = 0; i < 4; ++i)
+    full[i] = static_cast<char>(static_cast<std::uint8_t>(table >> (24 - 8 * i)));
+  key.copy(full.data() + 4, key.size());
   return full;
 }
 

@@ -42,12 +42,13 @@ class cold_reader {
   }
 
   result<state::stored_batch> load_from(state::name_index table, bytes_view key,
-                                        state::batch_limits limits) {
+                                        state::batch_limits limits,
+                                        state::stored_batch spare = {}) {
     state::stored_batch out;
     auto done = source_.read([&](auto& view) -> result<> {
       auto batch = read_records(
-          view, join_.get(), table, key, limits, [&](bytes_view k) { return is_missing(table, k); },
-          [&](bytes_view k) { met(table, k); });
+          view, join_.get(), table, key, limits, std::move(spare),
+          [&](bytes_view k) { return is_missing(table, k); }, [&](bytes_view k) { met(table, k); });
       if (!batch) return batch.error();
       out = std::move(*batch);
       return {};

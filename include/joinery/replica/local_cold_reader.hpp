@@ -33,7 +33,8 @@ class local_cold_reader {
   }
 
   result<state::stored_batch> load_from(state::name_index table, bytes_view key,
-                                        state::batch_limits limits) {
+                                        state::batch_limits limits,
+                                        const state::stored_batch& /*spare*/ = {}) {
     state::stored_batch out;
     const auto prefix = history::index_key(table);
     auto done = source_.read([&](auto& view) -> result<> {

@@ -113,32 +113,34 @@ result<std::optional<state::stored_record>> read_record(V& view, const pending_j
 /// Entries of `where` from `from` on, as far as they begin with `prefix` and within `limits`:
 /// `open(key, value)` gives each one's packed bytes and position, or an error. What `skip(key)`
 /// says is left out; `damaged(key)` is told of each that cannot be read, all of a batch at once.
+/// The memory of `out`, an earlier batch, is used again.
 template <history::storage_view V, class Open, class Skip, class Damaged>
 result<state::stored_batch> read_batch(V& view, history::area where, const bytes& prefix,
-                                       const bytes& from, state::batch_limits limits, Open&& open,
-                                       Skip&& skip, Damaged&& damaged) {
-  state::stored_batch out;
+                                       const bytes& from, state::batch_limits limits,
+                                       state::stored_batch out, Open&& open, Skip&& skip,
+                                       Damaged&& damaged) {
   result<> outcome;
-  std::size_t size = 0;
+  std::size_t count = 0, size = 0;
+  out.more = false;
   out.records.reserve(limits.records);
   view.scan(where, from, [&](bytes_view full, bytes_view value) {
     if (!full.starts_with(prefix)) return false;
-    out.more =
-        !out.records.empty() && (out.records.size() >= limits.records || size >= limits.size);
+    out.more = count > 0 && (count >= limits.records || size >= limits.size);
     if (out.more) return false;
     const auto key = full.substr(prefix.size());
     if (skip(key)) return true;
-    result<state::stored_record> record = open(full, value);
+    result<history::record_content> record = open(full, value);
     if (!record) {
       damaged(key);
       outcome = record.error();
       return true;
     }
     size += record->packed.size();
-    out.records.emplace_back(bytes{key}, std::move(*record));
+    state::put_at(out, count++, key, record->packed, record->position);
     return true;
   });
   if (!outcome) return outcome.error();
+  out.records.resize(count);
   return out;
 }
 
@@ -146,25 +148,22 @@ result<state::stored_batch> read_batch(V& view, history::area where, const bytes
 /// `read_batch`.
 template <history::storage_view V, class Skip, class Damaged>
 result<state::stored_batch> read_records(V& view, const pending_join* join, state::name_index table,
-                                         bytes_view key, state::batch_limits limits, Skip&& skip,
+                                         bytes_view key, state::batch_limits limits,
+                                         state::stored_batch spare, Skip&& skip,
                                          Damaged&& damaged) {
   using stored = state::stored_record;
   auto own = read_batch(
       view, history::area::records, history::index_key(table), history::record_key(table, key),
-      limits,
-      [](bytes_view full, bytes_view value) -> result<stored> {
-        auto record = history::open_record(full, value);
-        if (!record) return record.error();
-        return stored{shared_bytes{record->packed}, record->position};
-      },
-      skip, damaged);
+      limits, std::move(spare),
+      [](bytes_view full, bytes_view value) { return history::open_record(full, value); }, skip,
+      damaged);
   if (!own || join == nullptr) return own;
   auto other = read_batch(
-      view, history::area::staged, staged_key(table, {}), staged_key(table, key), limits,
-      [](bytes_view full, bytes_view value) -> result<stored> {
+      view, history::area::staged, staged_key(table, {}), staged_key(table, key), limits, {},
+      [](bytes_view full, bytes_view value) -> result<history::record_content> {
         auto staged = open_staged(full, value);
         if (!staged) return staged.error();
-        return stored{shared_bytes{staged->packed}, 0};
+        return history::record_content{0, staged->packed};
       },
       skip, damaged);
   if (!other) return other;

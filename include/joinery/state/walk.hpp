@@ -35,6 +35,15 @@ struct stored_batch {
   std::vector<std::pair<short_bytes, stored_record>> records;
   bool more = false;
 };
+/// Puts a record in the place of the one at `at`, whose memory is used again, or behind the last.
+inline void put_at(stored_batch& batch, std::size_t at, bytes_view key, bytes_view packed,
+                   std::uint64_t position) {
+  if (at == batch.records.size()) batch.records.emplace_back();
+  auto& [name, record] = batch.records[at];
+  name = short_bytes{key};
+  record.packed.replace(0, record.packed.size(), packed);
+  record.position = position;
+}
 struct newer_batch {
   std::vector<std::pair<short_bytes, shared_bytes>> records;
   bool more = false;
@@ -42,10 +51,12 @@ struct newer_batch {
 
 /// Where cold records are read from.
 template <class C>
-concept cold_records = requires(C& c, name_index table, bytes_view key, batch_limits limits) {
+concept cold_records = requires(C& c, name_index table, bytes_view key, batch_limits limits,
+                                stored_batch spare) {
   { c.load(table, key) } -> std::same_as<result<std::optional<stored_record>>>;
-  /// Records of `table` with keys >= `key`, ascending. At least one when there are any.
-  { c.load_from(table, key, limits) } -> std::same_as<result<stored_batch>>;
+  /// Records of `table` with keys >= `key`, ascending. At least one when there are any. The memory
+  /// of `spare` may be used again.
+  { c.load_from(table, key, limits, std::move(spare)) } -> std::same_as<result<stored_batch>>;
 };
 
 namespace detail {
@@ -93,14 +104,15 @@ template <class Newer, cold_records C, class F>
 result<> walk_records(Newer&& newer, C& cold, name_index table, bytes_view from, F&& each) {
   const batch_limits limits;
   bytes next{from};
-  for (;;) {
-    auto stored = cold.load_from(table, next, limits);
+  for (stored_batch spare;;) {
+    auto stored = cold.load_from(table, next, limits, std::move(spare));
     if (!stored) return stored.error();
     const newer_batch changed = newer(table, bytes_view{next}, limits);
     const auto end = detail::known_up_to(*stored, changed);
     if (!detail::visit_merged(*stored, changed, end, each)) return {};
     if (!end) return {};
     next.assign(end->view()).push_back('\0');
+    spare = std::move(*stored);
   }
 }
 

@@ -35,7 +35,7 @@ class gate {
     if (me == inside_.end()) return;
     *me = inside_.back();
     inside_.pop_back();
-    changed_.notify_all();
+    if (closed_) changed_.notify_all();
   }
 
   /// Keeps others out and waits until nobody is inside; after `patience` gives up, opens again and

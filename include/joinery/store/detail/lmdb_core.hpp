@@ -110,7 +110,9 @@ class lmdb_core {
     } else if (const int code = held.begin(*environment_)) {
       return failed(code, "begin a read");
     }
-    return look(options_.read_only ? pinned_.get() : held.txn(), body);
+    auto done = look(options_.read_only ? pinned_.get() : held.txn(), body);
+    if (done) held.sound();
+    return done;
   }
 
   /// Keeps the newest image, or that of a read-only store, until it is let go or the map grows.
@@ -178,6 +180,7 @@ class lmdb_core {
     if (auto bad = forked()) return *bad;
     const gate_pass pass(gate_);  // keeps the map where it is; inside a read it is kept already
     if (!environment_) return closed();
+    pool_.rest();  // or they would count as readers
     auto out = report(*environment_, options_);
     if (out) out->poisoned = poison_.is_set();
     if (out) out->network_file_system = network_;
@@ -250,10 +253,12 @@ class lmdb_core {
    public:
     explicit writing(lmdb_core& core) : core_(core), lock_(core.write_mutex_) {
       core_.writer_thread_.store(std::this_thread::get_id());
+      core_.pool_.begin_writing();
     }
     ~writing() {
       constexpr std::size_t worth_keeping = std::size_t{1} << 20;
       if (core_.scratch_.capacity() > worth_keeping) bytes().swap(core_.scratch_);
+      core_.pool_.end_of_writing();
       core_.writer_thread_.store(std::thread::id{});
     }
     writing(const writing&) = delete;

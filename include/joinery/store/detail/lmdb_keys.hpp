@@ -9,7 +9,7 @@
 #pragma once
 
 #include <array>
-#include <deque>
+#include <forward_list>
 
 #include "joinery/base/cursor.hpp"
 #include "joinery/history/storage_rules.hpp"
@@ -62,7 +62,7 @@ class lmdb_keys {
   bytes_view external(history::area a, const MDB_val& key) {
     if (a != history::area::log || key.mv_size != sizeof(std::size_t)) return to_view(key);
     std::uint64_t number = lmdb_format::load<std::size_t>(to_view(key));
-    auto& out = converted_.emplace_back();
+    auto& out = converted_.emplace_front();
     for (auto byte = out.rbegin(); byte != out.rend(); ++byte, number >>= 8) {
       *byte = static_cast<char>(number & 0xFF);
     }
@@ -70,7 +70,7 @@ class lmdb_keys {
   }
 
  private:
-  std::deque<std::array<char, history::log_key_bytes>> converted_;
+  std::forward_list<std::array<char, history::log_key_bytes>> converted_;  // stay where they are
 };
 
 }  // namespace joinery::store::detail
