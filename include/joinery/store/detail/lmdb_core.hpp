@@ -11,6 +11,7 @@
 
 #include <atomic>
 
+#include "joinery/store/detail/fork_mark.hpp"
 #include "joinery/store/detail/gate.hpp"
 #include "joinery/store/detail/lmdb_report.hpp"
 #include "joinery/store/detail/lmdb_view.hpp"
@@ -391,9 +392,10 @@ class lmdb_core {
   }
 
   std::optional<error> forked() const {
-    if (::getpid() == pid_) return std::nullopt;
+    if (process_.is_ours()) return std::nullopt;
     return error{errc::poisoned,
-                 "the store was opened by process " + std::to_string(pid_) + " before it forked",
+                 "the store was opened by process " + std::to_string(process_.process()) +
+                     " before it forked",
                  options_.path, "open it in the process that uses it"};
   }
 
@@ -424,7 +426,7 @@ class lmdb_core {
 
   lmdb_options options_;
   std::string network_;  // what network file system it is on, if it is
-  pid_t pid_ = ::getpid();
+  fork_mark process_;
   std::optional<process_mark> mark_;
   std::optional<writer_lock> lock_;
   std::unique_ptr<lmdb_environment> environment_;

@@ -51,7 +51,7 @@ class lmdb_environment {
     if (code == MDB_READERS_FULL && ::mdb_reader_check(env_, nullptr) == 0) {
       code = ::mdb_txn_begin(env_, nullptr, flags, &txn);
     }
-    out.reset(code == 0 ? txn : nullptr);
+    out = lmdb_transaction(code == 0 ? txn : nullptr, {pid_});
     return code;
   }
 

@@ -19,7 +19,7 @@
 namespace joinery::store::detail {
 
 struct abort_transaction {
-  pid_t pid = ::getpid();
+  pid_t pid = 0;  ///< of the process that began it
   void operator()(MDB_txn* txn) const noexcept {
     if (::getpid() == pid) ::mdb_txn_abort(txn);
   }
