@@ -149,7 +149,8 @@ TEST_CASE("what one write appends makes few entries, read from anywhere, by posi
         w.add(
             "table", "key " + std::to_string(dice.below(50)),
             {crdt::cell_action::update, 1, "field", crdt::kind::lww, bytes(dice.below(300), 'x')});
-      c.data = dice.below(20) == 0 ? "no changeset" : w.encode(ids[r], c.at.seq, causal::hlc(1'000 + n), {});
+      c.data = dice.below(20) == 0 ? "no changeset"
+                                   : w.encode(ids[r], c.at.seq, causal::hlc(1'000 + n), {});
       c.chain = chains[r] = chain_next(chains[r], c.data);
       all.push_back(std::move(c));
     }
