@@ -111,7 +111,7 @@ class merging {
           const auto by = name ? state.replicas.find(name->first) : std::nullopt;
           if (by) all.push_back({{*by, name->second}, first + n, bytes{data}});
           size += data.size();
-          return by.has_value();
+          return by.has_value() && size <= most + codec::max_changeset;  // a forged one never ends
         };
         auto done = content ? history::entry_cursor{}.visit(*content, 0, visit) : content.error();
         if (!done) outcome = done.error();

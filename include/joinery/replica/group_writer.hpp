@@ -1,7 +1,8 @@
 // group_writer: writes of several threads, committed together.
 //
 // Purpose: a sync takes as long as hundreds of transactions. Threads that commit at the same time
-// share one: each transaction is a changeset of its own, and returns when it is durable.
+// share one: each transaction is a changeset of its own, and returns when it is durable (with
+// `durability::interval`: when it is stored, as `replica::write` does).
 // Invariants: transactions are serial: each sees all that returned before it began, and what it
 // finds of those before it in its group is durable no later than itself. While this lives, the
 // replica is used through it alone, but for `replica::reader`.

@@ -16,7 +16,7 @@ namespace joinery::detail {
 /// What becomes of a changeset that was given for one that is damaged.
 enum class given_back {
   refused,  ///< it is another one, or none is damaged
-  kept,     ///< until those that prove it, or the rest of its entry, have come
+  kept,     ///< until those that prove it, or the rest of its entry, have come, or prove it wrong
   mended,   ///< its entry is whole again
 };
 
@@ -56,15 +56,17 @@ class lost_entry {
     });
     if (run == runs_.end()) return given_back::refused;
     auto& lost = lost_.at(run->position_of(at.seq));
-    if (lost.data) return *lost.data == data ? given_back::kept : given_back::refused;
+    if (lost.data && *lost.data == data) return given_back::kept;
+    // What came before is as little proven.
+    size_ += data.size() - (lost.data ? lost.data->size() : 0);
     lost.data = bytes{data};
-    size_ += data.size();
     const auto proven = proves(view, *run);
     if (proven && *proven && size_ <= most_bytes)
       return whole() ? given_back::mended : given_back::kept;
     forget(*run);
     if (!proven) return proven.error();
-    return given_back::refused;
+    // Of several, any may have been the wrong one.
+    return run->count == 1 ? given_back::refused : given_back::kept;
   }
 
   /// Precondition: it is whole.

@@ -129,8 +129,10 @@ class repairs {
     auto read = storage.read([&](auto& view) -> result<> {
       auto position = history::find_position(view, at);
       if (!position) return position.error();
-      entry = std::find_if(lost_.begin(), lost_.end(),
-                           [&](const auto& l) { return *position && l.second.holds(**position); });
+      // Of the entries that may hold it the last: one that was the log's last has no end.
+      const auto after = *position ? lost_.upper_bound(**position) : lost_.begin();
+      entry = after == lost_.begin() ? lost_.end() : std::prev(after);
+      if (entry != lost_.end() && !entry->second.holds(**position)) entry = lost_.end();
       if (entry == lost_.end()) return {};
       auto taken = entry->second.take(view, at, data);
       if (!taken) return taken.error();

@@ -196,27 +196,29 @@ result<bool> load_store(S& storage, const space_id& wanted, replica_state& state
 /// that on by one. Verifies each entry's place on the way.
 template <history::storage S, class F>
 result<> read_log_after(S& storage, const replica_state& state, F&& each) {
-  constexpr std::size_t batch_size = 256;
+  constexpr std::size_t most_count = 256, most_bytes = codec::max_changeset;
   for (;;) {
     // Copied out in batches: folding reads cold records, and reads do not nest.
     std::vector<bytes> batch;
-    bool hole = false;
+    bool hole = false, more = false;
     const auto from = state.last_position + 1;
     auto read = storage.read([&](auto& view) -> result<> {
       batch.clear();
+      more = false;
+      std::size_t size = 0;
       return history::scan_log(view, from, state.log, [&](std::uint64_t at, bytes_view data) {
         hole = at != from + batch.size();
         if (hole) return false;
         batch.emplace_back(data);
-        return batch.size() < batch_size;
+        more = batch.size() == most_count || (size += data.size()) >= most_bytes;
+        return !more;
       });
     });
-    const auto size = batch.size();
     for (auto& data : batch)
       if (result<> done = each(std::move(data)); !done) return done;
     if (!read) return read;  // what stood before the fault is in
     if (hole) return log_gap(state.last_position + 1);
-    if (size < batch_size) return {};
+    if (!more) return {};
   }
 }
 
