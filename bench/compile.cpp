@@ -3,8 +3,9 @@
 // a program that compiles the engine in one unit (joinery/separate.hpp); that unit; the same with
 // more fields and tables; all in one unit, as in a program that defines nothing; and the units of
 // the sport tracker as they are built. Seconds of the compiler's, whatever else the machine does.
-// The limit is a unit that includes what joinery includes of others, and nothing of joinery. Lines:
-// compile compile/fields: compile/tables: compile-engine compile-header-only compile-tracker/
+// The limit is a unit that includes what joinery includes of others, and nothing of joinery.
+// Lines: compile compile/fields: compile/tables: compile-engine compile-header-only
+// Lines: compile-tracker/
 #include <sys/resource.h>
 
 #include <filesystem>
