@@ -6,7 +6,7 @@
 // Thread-safety: none.
 #pragma once
 
-#include "joinery/replica/engine.hpp"
+#include "joinery/stored_engine.hpp"
 #include "joinery/transport/tcp.hpp"
 #include "sport_tracker/network/console.hpp"
 #include "sport_tracker/network/network.hpp"
