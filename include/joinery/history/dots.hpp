@@ -40,6 +40,20 @@ struct dot_run {
     return position_at(seq - first.seq);
   }
 
+  /// How far the next one stands from the `n`-th.
+  [[nodiscard]] std::uint64_t step(std::uint64_t n) const noexcept {
+    return steps.empty() ? 1 : steps[static_cast<std::size_t>(n)];
+  }
+  /// Calls `each(dot, position)` for its changesets, or for the first `most` of them.
+  template <class F>
+  void for_each(F&& each, std::uint64_t most = ~std::uint64_t{0}) const {
+    auto at = position;
+    for (std::uint64_t n = 0; n < count && n < most; ++n) {
+      each(dot{first.replica, first.seq + n}, at);
+      if (n + 1 < count) at += step(n);
+    }
+  }
+
   /// The run's next changeset stands at `at`.
   void extend(std::uint64_t at, const crypto::digest& next) {
     const auto step = at - end;
@@ -51,7 +65,7 @@ struct dot_run {
   }
   /// The run goes on with another.
   void extend(const dot_run& further) {
-    for (std::uint64_t n = 0; n < further.count; ++n) extend(further.position_at(n), further.chain);
+    further.for_each([&](dot, std::uint64_t at) { extend(at, further.chain); });
   }
   static dot_run begin(dot d, std::uint64_t at, const crypto::digest& chain) {
     dot_run r;
@@ -63,7 +77,11 @@ struct dot_run {
   /// The first `n` of it, which end with `at_end`.
   [[nodiscard]] dot_run beginning(std::uint64_t n, const crypto::digest& at_end) const {
     auto out = begin(first, position, at_end);
-    for (std::uint64_t i = 1; i < n; ++i) out.extend(position_at(i), at_end);
+    for_each(
+        [&](dot d, std::uint64_t at) {
+          if (d != first) out.extend(at, at_end);
+        },
+        n);
     return out;
   }
 };

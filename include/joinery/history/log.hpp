@@ -288,7 +288,7 @@ result<std::optional<log_place>> find_changeset(V& from, dot at, log_reader& rea
     if (position > next) return false;
     *chain = chain_next(**chain, data);
     if (seq++ == at.seq) return false;
-    next = r.position_of(seq);
+    next += r.step(seq - 1 - r.first.seq);
     return true;
   });
   if (!scanned) return scanned.error();

@@ -23,14 +23,9 @@ class tables_face final : public tables_port {
   }
   void for_each(std::string_view table, bytes_view from,
                 function_ref<bool(row_record&)> each) override {
-    tables_
-        .for_each(table, from,
-                  [&](bytes_view key, const shared_bytes& packed) {
-                    if (!crdt::read_cell(packed).alive()) return true;
-                    auto r = access(table, key, packed);
-                    return each(r);
-                  })
-        .value();
+    show_living(tables_, table, from, each, [&](bytes_view key, const shared_bytes& packed) {
+      return access(table, key, packed);
+    });
   }
   std::unique_ptr<row_record> row(std::string_view table, bytes_view key,
                                   shared_bytes packed) override {

@@ -42,14 +42,9 @@ class image_face final : public image_port {
     }
     void for_each(std::string_view table, bytes_view from,
                   function_ref<bool(row_record&)> each) override {
-      part()
-          .for_each(table, from,
-                    [&](bytes_view key, const shared_bytes& packed) {
-                      if (!crdt::read_cell(packed).alive()) return true;
-                      auto r = row(table, key, packed);
-                      return each(r);
-                    })
-          .value();
+      show_living(part(), table, from, each, [&](bytes_view key, const shared_bytes& packed) {
+        return row(table, key, packed);
+      });
     }
 
    private:

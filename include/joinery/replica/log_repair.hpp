@@ -36,8 +36,9 @@ class lost_entry {
                (read && lost_.size() + read->count > history::most_in_entry);
     if (!read || lacking_) return;
     const auto& run = *read;
-    for (std::uint64_t n = 0; n < run.count; ++n)
-      lost_[run.position_at(n)] = {{run.first.replica, run.first.seq + n}, runs_.size(), {}};
+    run.for_each([&](causal::dot at, std::uint64_t position) {
+      lost_[position] = {at, runs_.size(), {}};
+    });
     runs_.push_back(run);
   }
 
@@ -87,20 +88,22 @@ class lost_entry {
   /// Whether the run is what its chain says, as far as it has come.
   template <history::storage_view V>
   result<bool> proves(V& view, const history::dot_run& run) {
-    for (std::uint64_t n = 0; n < run.count; ++n)
-      if (!lost_.at(run.position_at(n)).data) return true;
+    bool all = true;
+    run.for_each([&](auto, std::uint64_t at) { all = all && lost_.at(at).data; });
+    if (!all) return true;
     auto chain = history::chain_before(view, run);
     if (!chain) return chain.error();
-    for (std::uint64_t n = 0; n < run.count && *chain; ++n)
-      *chain = history::chain_next(**chain, *lost_.at(run.position_at(n)).data);
+    run.for_each([&](auto, std::uint64_t at) {
+      if (*chain) *chain = history::chain_next(**chain, *lost_.at(at).data);
+    });
     return *chain == run.chain;
   }
   void forget(const history::dot_run& run) {
-    for (std::uint64_t n = 0; n < run.count; ++n) {
-      auto& data = lost_.at(run.position_at(n)).data;
+    run.for_each([&](auto, std::uint64_t at) {
+      auto& data = lost_.at(at).data;
       size_ -= data ? data->size() : 0;
       data.reset();
-    }
+    });
   }
   [[nodiscard]] bool whole() const {
     if (lacking_) return false;

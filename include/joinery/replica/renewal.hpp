@@ -183,7 +183,7 @@ void undo_by_peers(W& writer, const replica_state& state, const renewal& r,
 template <history::storage_writer W>
 result<> replace_entries(W& writer, const replica_state& state, const renewal& r,
                          causal::replica_index fresh) {
-  // Each run of dots parts at the fork, and stands in one entry of the log.
+  // Each run of dots parts at the fork.
   for (std::size_t n = 0; n < r.entries.size();) {
     auto found = history::find_run(writer, {r.old_index, r.entries[n].seq});
     if (!found) return found.error();
@@ -194,22 +194,24 @@ result<> replace_entries(W& writer, const replica_state& state, const renewal& r
       history::put_run(writer, run.beginning(r.common - run.first.seq + 1, r.old.chain));
     auto renewed = history::dot_run::begin({fresh, r.entries[n].seq - r.common},
                                            r.entries[n].place.position, r.entries[n].place.chain);
-    const auto begin = n;
     while (++n < r.entries.size() && r.entries[n].seq <= run.last())
       renewed.extend(r.entries[n].place.position, r.entries[n].place.chain);
     history::put_run(writer, renewed);
-
-    const auto entry = history::entry_before(writer, r.entries[begin].place.position);
+  }
+  // Each entry of the log is written once, whatever it has of them.
+  for (std::size_t n = 0; n < r.entries.size();) {
+    const auto begin = n;
+    const auto entry = history::entry_before(writer, r.entries[n].place.position);
     if (!entry) return too_far_back(r);
     std::vector<bytes> all;
-    auto next = begin;
     auto read = state.log.visit(
         entry->first, entry->second, entry->first, [&](std::uint64_t position, bytes_view data) {
-          const bool here = next < n && r.entries[next].place.position == position;
-          all.emplace_back(here ? bytes_view{r.entries[next++].data} : data);
+          const bool here = n < r.entries.size() && r.entries[n].place.position == position;
+          all.emplace_back(here ? bytes_view{r.entries[n++].data} : data);
           return true;
         });
     if (!read) return read.error();
+    if (n == begin) return too_far_back(r);
     const std::vector<bytes_view> views(all.begin(), all.end());
     history::put_entry(writer, entry->first, views);
   }

@@ -90,6 +90,19 @@ class row_access final : public row_record {
   std::shared_ptr<const void> keeps_;  // whatever owns these, when the replica does not
 };
 
+/// Shows the living records of a table to `each`, as what `access(key, packed)` makes of them.
+template <class From, class Access>
+void show_living(From&& from, std::string_view table, bytes_view start,
+                 function_ref<bool(row_record&)> each, Access&& access) {
+  from.for_each(table, start,
+                [&](bytes_view key, const shared_bytes& packed) {
+                  if (!crdt::read_cell(packed).alive()) return true;
+                  row_access row = access(key, packed);
+                  return each(row);
+                })
+      .value();
+}
+
 /// Where the large fields of `from`'s records are read; null for who has none.
 template <class From>
 state::part_source* parts_in(From& from) {
