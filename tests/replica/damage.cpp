@@ -30,16 +30,6 @@ struct cold_peer : peer {
     reopen();
   }
 };
-std::size_t entries(peer& p, area where) {
-  std::size_t n = 0;
-  p.disk
-      .read([&](auto& view) -> result<> {
-        view.scan(where, {}, [&](auto, auto) { return ++n > 0; });
-        return {};
-      })
-      .value();
-  return n;
-}
 /// The log, whatever its order.
 std::set<bytes> content_of_log(peer& p) {
   const auto log = p.log();
@@ -92,7 +82,7 @@ TEST_CASE("a damaged record is rebuilt from the log wherever it is met, and nobo
     CHECK(a.get(key(4)) == 24);
     CHECK(a.e->status().repaired == 2);
     CHECK(a.e->status().damaged == 0);
-    CHECK(entries(a, area::quarantine) == 0);
+    CHECK(entries_of(a, area::quarantine) == 0);
     const auto after = a.digest();
     if (expected == 21) CHECK(after == digest);
     a.crash();
@@ -185,7 +175,7 @@ TEST_CASE("a record whose log is damaged too is missing, never absent; all other
   while (!a.e->scrub(1000).value()) {}
   fetch(a, b);  // the changeset, if only the scrub has met it
   CHECK(a.e->status().damaged == 0);
-  CHECK(entries(a, area::quarantine) == 0);
+  CHECK(entries_of(a, area::quarantine) == 0);
   CHECK(a.digest() == b.digest());
   CHECK(content_of_log(a) == content_of_log(b));
   a.crash();
@@ -423,7 +413,7 @@ namespace {
 /// All changesets of `from` in one write, so that they stand in one entry of the log.
 void take_at_once(peer& p, peer& from) {
   CHECK(p.take(from.log()).value().integrated == from.log().size());
-  CHECK(entries(p, area::log) == 1);
+  CHECK(entries_of(p, area::log) == 1);
 }
 
 }  // namespace

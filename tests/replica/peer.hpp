@@ -150,4 +150,16 @@ inline replica_id some_id(int n) {
   return id;
 }
 
+/// How many entries an area of the peer's store has, from `from` on.
+inline std::size_t entries_of(peer& p, history::area where, bytes_view from = {}) {
+  std::size_t n = 0;
+  p.disk
+      .read([&](auto& view) -> result<> {
+        view.scan(where, from, [&](bytes_view, bytes_view) { return ++n > 0; });
+        return {};
+      })
+      .value();
+  return n;
+}
+
 }  // namespace replica_tests

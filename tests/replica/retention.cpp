@@ -205,16 +205,6 @@ TEST_CASE("a log that does not begin where its floor says is refused") {
 
 namespace {
 
-std::size_t entries_of(peer& p, area where) {
-  std::size_t n = 0;
-  p.disk
-      .read([&](auto& view) -> result<> {
-        view.scan(where, {}, [&](auto, auto) { return ++n > 0; });
-        return {};
-      })
-      .value();
-  return n;
-}
 /// A peer whose log is packed and merged in small entries.
 struct merging_peer : peer {
   explicit merging_peer(std::uint64_t seed, std::size_t entry_bytes) : peer(seed) {

@@ -24,19 +24,7 @@ void scribble(peer& p, int edits, int keys = 10) {
   }
 }
 
-std::size_t staged_entries(peer& p) {
-  std::size_t n = 0;
-  p.disk
-      .read([&](auto& view) -> result<> {
-        view.scan(area::staged, bytes_view{"\0", 1}, [&](bytes_view, bytes_view) {
-          ++n;
-          return true;
-        });
-        return {};
-      })
-      .value();
-  return n;
-}
+std::size_t staged_entries(peer& p) { return entries_of(p, area::staged, {"\0", 1}); }
 
 // What is left to do in the background, done.
 void settle(peer& p) {

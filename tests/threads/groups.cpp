@@ -9,16 +9,12 @@
 #include "joinery/replica/group_writer.hpp"
 #include "joinery/testing/prng.hpp"
 #include "joinery/transport/pipe.hpp"
+#include "tests/threads/bank.hpp"
 
-using namespace joinery;
+using namespace thread_tests;
 using history::memory_storage;
 
 namespace {
-
-struct account {
-  BOOST_HANA_DEFINE_STRUCT(account, (pn_counter, balance), (or_set<int>, moves));
-};
-using bank = tables<table<"accounts", account>>;
 
 /// A storage whose writes take a while, and are counted; or fail.
 class slow_storage {

@@ -7,21 +7,16 @@
 #include <thread>
 
 #include "joinery/history/memory_storage.hpp"
-#include "joinery/replica/replica.hpp"
 #include "joinery/store/lmdb.hpp"
 #include "joinery/testing/prng.hpp"
 #include "joinery/transport/pipe.hpp"
 #include "tests/store/support.hpp"
+#include "tests/threads/bank.hpp"
 
-using namespace joinery;
+using namespace thread_tests;
 using history::memory_storage;
 
 namespace {
-
-struct account {
-  BOOST_HANA_DEFINE_STRUCT(account, (pn_counter, balance), (or_set<int>, moves));
-};
-using bank = tables<table<"accounts", account>>;
 
 constexpr int accounts = 40;
 
