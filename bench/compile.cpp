@@ -126,17 +126,17 @@ sample compile(int tables, int fields, bool separately = true) {
   return compile(written(name, program(tables, fields)), separately);
 }
 
-/// The tracker's units: one is put together of small files (its CMakeLists.txt).
+/// The tracker's units by path, without `.cpp`; one is put together of small files (its
+/// CMakeLists.txt).
 std::map<std::string, std::vector<files::path>> tracker() {
   const auto folder = source / "examples/sport_tracker";
   std::map<std::string, std::vector<files::path>> units;
   for (const auto& entry : files::recursive_directory_iterator(folder)) {
     const auto& path = entry.path();
     if (path.extension() != ".cpp") continue;
-    const auto room = path.parent_path().filename().string();
-    const auto stem = path.stem().string();
-    const bool of_engine = room == "network" || stem == "engine";
-    units[of_engine ? "engine" : stem].push_back(path);
+    auto name = path.lexically_relative(folder).replace_extension().generic_string();
+    if (name.starts_with("network/")) name = "engine";
+    units[name].push_back(path);
   }
   return units;
 }

@@ -2,8 +2,9 @@
 
 #include <iostream>
 
-#include "sport_tracker/command_line.hpp"
 #include "sport_tracker/commands/totals.hpp"
+#include "sport_tracker/context.hpp"
+#include "sport_tracker/grammar/command_line.hpp"
 #include "sport_tracker/network/network.hpp"
 
 namespace sport_tracker {

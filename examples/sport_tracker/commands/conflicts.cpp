@@ -1,7 +1,5 @@
 // conflicts: what two devices wrote differently, each without knowing of the other.
-#include <functional>
-#include <map>
-#include <memory>
+#include <algorithm>
 #include <ostream>
 
 #include "sport_tracker/commands/commands.hpp"
@@ -10,10 +8,6 @@
 
 namespace sport_tracker {
 namespace {
-
-struct resolve_arguments {
-  std::string table, key, field, value;
-};
 
 /// An encoded value in words. The encoding tells integers, texts and fractions apart by itself.
 std::string value_text(joinery::bytes_view encoded) {
@@ -26,7 +20,7 @@ std::string value_text(joinery::bytes_view encoded) {
   return "0x" + joinery::to_hex(encoded);
 }
 
-int list_conflicts(context& c) {
+int list(context& c) {
   const auto entries = open_conflicts(c.db);
   for (const auto& each : entries) {
     c.out << printable(each.table) << " "
@@ -48,7 +42,7 @@ int list_conflicts(context& c) {
   return exit_done;
 }
 
-int resolve_conflict(context& c, const resolve_arguments& a) {
+int resolve(context& c, const conflict_decision& a) {
   auto key = a.key;
   if (a.table == "workout_sessions") key = full_key<workout_session>(c.db, a.key, "workout");
   if (a.table == "social_posts") key = full_key<social_post>(c.db, a.key, "post");
@@ -94,24 +88,10 @@ std::vector<ledger_entry> open_conflicts(database& db) {
   return out;
 }
 
-void add_conflict_commands(CLI::App& app, request& chosen) {
-  const auto a = std::make_shared<resolve_arguments>();
-  auto* conflicts = app.add_subcommand("conflicts", "List open conflicts, and decide them");
-  conflicts->require_subcommand(0, 1);
-  conflicts->callback([&chosen, conflicts] {
-    if (conflicts->get_subcommands().empty()) chosen = {access::read, list_conflicts};
-  });
-  conflicts->add_subcommand("list", "List them; also without any word")->callback([&chosen] {
-    chosen = {access::read, list_conflicts};
-  });
-  auto* resolve = conflicts->add_subcommand("resolve", "Write the value that is to stand");
-  resolve->add_option("TABLE", a->table, "As the list has it")->required();
-  resolve->add_option("KEY", a->key, "As the list has it")->required();
-  resolve->add_option("FIELD", a->field, "As the list has it")->required();
-  resolve->add_option("VALUE", a->value, "The value")->required();
-  resolve->callback([&chosen, a] {
-    chosen = {access::write, [args = *a](context& c) { return resolve_conflict(c, args); }};
-  });
+request list_conflicts() { return {access::read, list}; }
+
+request resolve_conflict(conflict_decision decision) {
+  return {access::write, [d = std::move(decision)](context& c) { return resolve(c, d); }};
 }
 
 }  // namespace sport_tracker

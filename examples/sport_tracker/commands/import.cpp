@@ -1,6 +1,5 @@
 // import: one file is one workout, in one transaction.
 #include <filesystem>
-#include <memory>
 #include <ostream>
 
 #include "sport_tracker/commands/commands.hpp"
@@ -11,8 +10,6 @@
 
 namespace sport_tracker {
 namespace {
-
-using file_list = std::vector<std::string>;
 
 void record_facts(recorded_facts& facts, const workout_summary& w) {
   const auto set = [](auto& field, const auto& value) {
@@ -74,7 +71,7 @@ void import_workout(context& c, const std::string& file, const workout_summary& 
         << short_key(key) << "\n";
 }
 
-int import_files(context& c, const file_list& files) {
+int import_all(context& c, const std::vector<std::string>& files) {
   progress_bar bar(files.size());
   int exit_code = exit_done;
   for (std::size_t i = 0; i < files.size(); ++i) {
@@ -95,16 +92,8 @@ int import_files(context& c, const file_list& files) {
 
 }  // namespace
 
-void add_import_command(CLI::App& app, request& chosen) {
-  const auto files = std::make_shared<file_list>();
-  auto* command = app.add_subcommand(
-      "import",
-      "Store workouts from TCX and GPX files, one workout a file. A file that is refused "
-      "leaves nothing behind, the others are imported, and the exit code is 2");
-  command->add_option("FILE", *files, "TCX or GPX files")->required();
-  command->callback([&chosen, files] {
-    chosen = {access::write, [list = *files](context& c) { return import_files(c, list); }};
-  });
+request import_files(std::vector<std::string> files) {
+  return {access::write, [all = std::move(files)](context& c) { return import_all(c, all); }};
 }
 
 }  // namespace sport_tracker

@@ -1,13 +1,13 @@
 // members: who takes part in the space.
-#include <memory>
 #include <ostream>
 
 #include "sport_tracker/commands/commands.hpp"
+#include "sport_tracker/context.hpp"
 
 namespace sport_tracker {
 namespace {
 
-int list_members(context& c) {
+int list(context& c) {
   const auto all = c.db.members().value();
   if (all.empty()) {
     c.out << "open: whoever knows the space takes part; to decide who does: members close\n";
@@ -42,25 +42,21 @@ void decided(const joinery::result<std::optional<joinery::causal::dot>>& done) {
   static_cast<void>(done.value());
 }
 
-int close_members(context& c) {
+int close(context& c) {
   decided(c.db.close_membership());
   c.out << "closed: only members take part from now on\n";
-  return list_members(c);
+  return list(c);
 }
 
-struct member_arguments {
-  std::string id, name;
-};
-
-int admit_member(context& c, const member_arguments& a) {
-  const auto id = read_id(a.id);
-  decided(c.db.admit(id, a.name));
+int admit(context& c, const std::string& member, const std::string& name) {
+  const auto id = read_id(member);
+  decided(c.db.admit(id, name));
   c.out << "admitted " << id.hex() << "\n";
   return exit_done;
 }
 
-int evict_member(context& c, const member_arguments& a) {
-  const auto id = read_id(a.id);
+int evict(context& c, const std::string& member) {
+  const auto id = read_id(member);
   decided(c.db.evict(id));
   c.out << "evicted " << id.hex() << "\n";
   return exit_done;
@@ -68,29 +64,17 @@ int evict_member(context& c, const member_arguments& a) {
 
 }  // namespace
 
-void add_members_commands(CLI::App& app, request& chosen) {
-  auto* members = app.add_subcommand("members", "List who takes part in the space, or decide it");
-  members->require_subcommand(0, 1);
-  // The parent's callback comes after its subcommand's.
-  members->callback([&chosen, members] {
-    if (members->get_subcommands().empty()) chosen = {access::read, list_members};
-  });
-  members->add_subcommand("close", "From now on only members take part; those known now are")
-      ->callback([&chosen] {
-        chosen = {access::write, close_members};
-      });
-  const auto a = std::make_shared<member_arguments>();
-  auto* admit = members->add_subcommand("admit", "Let another store take part, or name a member");
-  admit->add_option("ID", a->id, "Its replica id, as its `status` shows it")->required();
-  admit->add_option("NAME", a->name, "What to call it");
-  admit->callback([&chosen, a] {
-    chosen = {access::write, [args = *a](context& c) { return admit_member(c, args); }};
-  });
-  auto* evict = members->add_subcommand("evict", "Let a store take part no longer");
-  evict->add_option("ID", a->id, "Its replica id")->required();
-  evict->callback([&chosen, a] {
-    chosen = {access::write, [args = *a](context& c) { return evict_member(c, args); }};
-  });
+request list_members() { return {access::read, list}; }
+
+request close_members() { return {access::write, close}; }
+
+request admit_member(std::string id, std::string name) {
+  return {access::write,
+          [id = std::move(id), name = std::move(name)](context& c) { return admit(c, id, name); }};
+}
+
+request evict_member(std::string id) {
+  return {access::write, [id = std::move(id)](context& c) { return evict(c, id); }};
 }
 
 }  // namespace sport_tracker

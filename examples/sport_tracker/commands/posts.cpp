@@ -1,6 +1,7 @@
 // post: what athletes tell one another.
 #include <algorithm>
-#include <memory>
+#include <array>
+#include <functional>
 #include <ostream>
 
 #include "sport_tracker/commands/commands.hpp"
@@ -8,10 +9,6 @@
 
 namespace sport_tracker {
 namespace {
-
-struct post_arguments {
-  std::string key, text, workout, comment;
-};
 
 constexpr std::size_t new_key_bytes = 12;
 
@@ -26,13 +23,13 @@ std::string post_text_from(const std::string& text) {
   return checked_text("the text", text, true);
 }
 
-/// `draft`: whether the profile's draft is what is posted, and goes with it.
-int add_post(context& c, const post_arguments& a, bool draft = false) {
+/// Without a text the profile's draft is what is posted, and goes with it.
+int add(context& c, const std::optional<std::string>& said, const std::string& about) {
+  const bool draft = !said;
   const auto kept = draft ? c.db.find<post_draft>(c.profile) : joinery::row<post_draft>{};
   if (draft && !kept) throw input_error("there is no draft");
-  const auto text = post_text_from(draft ? *kept->text : a.text);
-  const auto workout =
-      a.workout.empty() ? "" : full_key<workout_session>(c.db, a.workout, "workout");
+  const auto text = post_text_from(draft ? *kept->text : *said);
+  const auto workout = about.empty() ? "" : full_key<workout_session>(c.db, about, "workout");
   const auto key = new_key();
   c.db.write([&](database::transaction& tx) {
         auto post = tx.create<social_post>(key);
@@ -47,13 +44,12 @@ int add_post(context& c, const post_arguments& a, bool draft = false) {
   return exit_done;
 }
 
-int show_draft(context& c) {
+int print_draft(context& c) {
   if (const auto kept = c.db.find<post_draft>(c.profile)) c.out << printable(*kept->text) << "\n";
   return exit_done;
 }
 
-/// Keeps a text on this device; an empty one takes the draft away.
-int keep_draft(context& c, const std::string& text) {
+int write_draft(context& c, const std::string& text) {
   c.db.write([&](database::transaction& tx) {
         if (text.empty())
           tx.erase<post_draft>(c.profile);
@@ -79,7 +75,7 @@ void print_post(context& c, std::string_view key, const social_post& p) {
   }
 }
 
-int list_posts(context& c) {
+int list(context& c) {
   std::vector<std::pair<std::int64_t, std::string>> posts;
   c.db.for_each<social_post>([&](std::string_view key, const social_post& p) {
     posts.emplace_back(*p.posted_at_ms, key);
@@ -89,32 +85,29 @@ int list_posts(context& c) {
   return exit_done;
 }
 
-using post_change = std::function<void(social_post, const context&, const post_arguments&)>;
-
-int edit_post(context& c, const post_arguments& a, const post_change& how) {
-  const auto key = full_key<social_post>(c.db, a.key, "post");
-  c.db.write([&](database::transaction& tx) { how(tx.edit<social_post>(key), c, a); }).value();
-  return exit_done;
+request change(std::string name, std::function<void(social_post, const context&)> how) {
+  return {
+      access::write, [name = std::move(name), how = std::move(how)](context& c) {
+        const auto key = full_key<social_post>(c.db, name, "post");
+        c.db.write([&](database::transaction& tx) { how(tx.edit<social_post>(key), c); }).value();
+        return exit_done;
+      }};
 }
 
-int delete_post(context& c, const std::string& name) {
+int erase(context& c, const std::string& name) {
   const auto key = full_key<social_post>(c.db, name, "post");
   c.db.write([&](database::transaction& tx) { tx.erase<social_post>(key); }).value();
   c.out << "deleted post " << short_key(key) << "\n";
   return exit_done;
 }
 
-void add_comment(social_post p, const context& c, const post_arguments& a) {
-  p.comments[new_key()] = comment{c.profile, c.now_ms(), post_text_from(a.text)};
-}
-
-void remove_comment(social_post p, const context&, const post_arguments& a) {
+void remove_comment(social_post p, const std::string& name) {
   for (const auto& id : p.comments.keys()) {
-    if (a.comment.empty() || !id.starts_with(a.comment)) continue;
+    if (name.empty() || !id.starts_with(name)) continue;
     p.comments.erase(id);
     return;
   }
-  throw input_error("the post has no comment " + printable(a.comment));
+  throw input_error("the post has no comment " + printable(name));
 }
 
 }  // namespace
@@ -128,70 +121,53 @@ void set_post_text(social_post p, const std::string& text) {
   p.text = post_text_from(text);
 }
 
-void add_post_commands(CLI::App& app, request& chosen) {
-  const auto a = std::make_shared<post_arguments>();
-  auto* post = app.add_subcommand(
-      "post", "Write, list, edit and take down posts; a KEY may be given by its first characters");
-  post->require_subcommand(0, 1);
-  post->callback([&chosen, post] {
-    if (post->get_subcommands().empty()) chosen = {access::read, list_posts};
-  });
-  const auto on_post = [&](const std::string& name, const std::string& about, post_change how) {
-    auto* command = post->add_subcommand(name, about);
-    command->add_option("KEY", a->key, "The post")->required();
-    command->callback([&chosen, a, how = std::move(how)] {
-      chosen = {access::write, [args = *a, how](context& c) { return edit_post(c, args, how); }};
-    });
-    return command;
-  };
+request list_posts() { return {access::read, list}; }
 
-  auto* add = post->add_subcommand("add", "Write a post; its #words become its hashtags");
-  add->add_option("TEXT", a->text, "What to say")->required();
-  add->add_option("--workout", a->workout, "The workout that it is about")->type_name("KEY");
-  add->callback([&chosen, a] {
-    chosen = {access::write, [args = *a](context& c) { return add_post(c, args); }};
-  });
-  auto* draft =
-      post->add_subcommand("draft", "Show the draft, or keep one; no other device sees it");
-  auto* draft_text = draft->add_option("TEXT", a->text, "What to say; empty: none any more");
-  draft->callback([&chosen, a, draft_text] {
-    if (draft_text->count() == 0)
-      chosen = {access::read, show_draft};
-    else
-      chosen = {access::write, [text = a->text](context& c) { return keep_draft(c, text); }};
-  });
-  auto* publish = post->add_subcommand("publish", "Post the draft");
-  publish->add_option("--workout", a->workout, "The workout that it is about")->type_name("KEY");
-  publish->callback([&chosen, a] {
-    chosen = {access::write, [args = *a](context& c) { return add_post(c, args, true); }};
-  });
-  post->add_subcommand("list", "List them by time; also without any word")->callback([&chosen] {
-    chosen = {access::read, list_posts};
-  });
-  post->add_subcommand("delete", "Take a post down for good, whatever happens to it elsewhere")
-      ->callback([&chosen, a] {
-        chosen = {access::write, [key = a->key](context& c) { return delete_post(c, key); }};
-      })
-      ->add_option("KEY", a->key, "The post")
-      ->required();
+request add_post(std::string text, std::string workout) {
+  return {access::write, [text = std::move(text), workout = std::move(workout)](context& c) {
+            return add(c, text, workout);
+          }};
+}
 
-  on_post("edit", "Change the text",
-          [](social_post p, const context&, const post_arguments& args) {
-            set_post_text(p, args.text);
-          })
-      ->add_option("TEXT", a->text, "The new text")
-      ->required();
-  on_post("like", "Like a post", [](social_post p, const context& c, const post_arguments&) {
-    p.likes.insert(c.profile);
+request show_draft() { return {access::read, print_draft}; }
+
+request keep_draft(std::string text) {
+  return {access::write, [text = std::move(text)](context& c) { return write_draft(c, text); }};
+}
+
+request publish_draft(std::string workout) {
+  return {access::write,
+          [workout = std::move(workout)](context& c) { return add(c, std::nullopt, workout); }};
+}
+
+request delete_post(std::string key) {
+  return {access::write, [key = std::move(key)](context& c) { return erase(c, key); }};
+}
+
+request edit_post(std::string key, std::string text) {
+  return change(std::move(key), [text = std::move(text)](social_post p, const context&) {
+    set_post_text(p, text);
   });
-  on_post("unlike", "Take the like back",
-          [](social_post p, const context& c, const post_arguments&) { p.likes.erase(c.profile); });
-  on_post("comment", "Comment on a post", add_comment)
-      ->add_option("TEXT", a->text, "What to say")
-      ->required();
-  on_post("uncomment", "Remove a comment", remove_comment)
-      ->add_option("COMMENT", a->comment, "The comment's key, or its first characters")
-      ->required();
+}
+
+request like_post(std::string key) {
+  return change(std::move(key), [](social_post p, const context& c) { p.likes.insert(c.profile); });
+}
+
+request unlike_post(std::string key) {
+  return change(std::move(key), [](social_post p, const context& c) { p.likes.erase(c.profile); });
+}
+
+request comment_post(std::string key, std::string text) {
+  return change(std::move(key), [text = std::move(text)](social_post p, const context& c) {
+    p.comments[new_key()] = comment{c.profile, c.now_ms(), post_text_from(text)};
+  });
+}
+
+request uncomment_post(std::string key, std::string name) {
+  return change(std::move(key), [name = std::move(name)](social_post p, const context&) {
+    remove_comment(p, name);
+  });
 }
 
 }  // namespace sport_tracker

@@ -1,7 +1,8 @@
 // profile: the athlete's own page.
+#include <array>
 #include <charconv>
-#include <cmath>
-#include <memory>
+#include <cstdio>
+#include <functional>
 #include <ostream>
 
 #include "sport_tracker/commands/commands.hpp"
@@ -9,11 +10,6 @@
 
 namespace sport_tracker {
 namespace {
-
-struct profile_arguments {
-  std::string field, value, verb;
-  std::int64_t amount = 1;
-};
 
 double weight_from(const std::string& value) {
   double kg = 0;
@@ -36,7 +32,7 @@ std::string joined(const joinery::or_set<std::string>& set) {
   return out;
 }
 
-int show_profile(context& c) {
+int show(context& c) {
   const auto p = c.db.find<user_profile>(c.profile);
   if (!p) {
     c.out << "There is no profile " << printable(c.profile) << " yet.\n";
@@ -64,7 +60,7 @@ int show_profile(context& c) {
   return exit_done;
 }
 
-int show_bests(context& c) {
+int list_bests(context& c) {
   const auto p = c.db.find<user_profile>(c.profile);
   if (!p) throw input_error("there is no profile " + printable(c.profile));
   const bool imperial = *p->units == "imperial";
@@ -91,36 +87,17 @@ request change(std::function<void(user_profile)> how) {
           }};
 }
 
-request delete_profile() {
-  return {access::write, [](context& c) {
-            c.db.write([&](database::transaction& tx) {
-                  if (!tx.erase<user_profile>(c.profile))
-                    throw input_error("there is no profile " + printable(c.profile));
-                })
-                .value();
-            return exit_done;
-          }};
-}
-
-/// `badge` and `goal`: sets of short texts.
-void add_set_command(CLI::App& profile, const std::string& name, const std::string& about,
-                     joinery::or_set<std::string> user_profile::*set, request& chosen,
-                     const std::shared_ptr<profile_arguments>& a) {
-  auto* command = profile.add_subcommand(name, about);
-  command->add_option("VERB", a->verb, "add or remove")
-      ->required()
-      ->check(CLI::IsMember({"add", "remove"}));
-  command->add_option("TEXT", a->value, "What to add or remove")->required();
-  command->callback([&chosen, a, name, set] {
-    const auto text = checked_text("the " + name, a->value);
-    if (text.empty()) throw input_error("the " + name + " is empty");
-    chosen = change([text, add = a->verb == "add", set](user_profile p) {
-      if (add) {
-        (p.*set).insert(text);
-      } else {
-        (p.*set).erase(text);
-      }
-    });
+/// An element comes or goes of a set of short texts; `noun` names it in messages.
+request change_set(const std::string& noun, joinery::or_set<std::string> user_profile::*set,
+                   set_change how, std::string element) {
+  const auto text = checked_text("the " + noun, std::move(element));
+  if (text.empty()) throw input_error("the " + noun + " is empty");
+  return change([set, how, text](user_profile p) {
+    if (how == set_change::add) {
+      (p.*set).insert(text);
+    } else {
+      (p.*set).erase(text);
+    }
   });
 }
 
@@ -165,53 +142,37 @@ void set_profile_field(user_profile p, const std::string& field, const std::stri
   }
 }
 
-void add_profile_commands(CLI::App& app, request& chosen) {
-  const auto a = std::make_shared<profile_arguments>();
-  auto* profile = app.add_subcommand("profile", "Show and change the athlete's profile");
-  profile->require_subcommand(0, 1);
-  profile->callback([&chosen, profile] {
-    if (profile->get_subcommands().empty()) chosen = {access::read, show_profile};
-  });
+request show_profile() { return {access::read, show}; }
 
-  profile->add_subcommand("show", "Show it; also without any word")->callback([&chosen] {
-    chosen = {access::read, show_profile};
-  });
-  profile->add_subcommand("bests", "Show the longest workouts, all told and for each sport")
-      ->callback([&chosen] {
-        chosen = {access::read, show_bests};
-      });
-  profile
-      ->add_subcommand("delete",
-                       "Delete it, with its XP, badges and goals; an edit made "
-                       "elsewhere meanwhile brings it back")
-      ->callback([&chosen] { chosen = delete_profile(); });
+request show_bests() { return {access::read, list_bests}; }
 
-  auto* set = profile->add_subcommand("set", "Set a field");
-  set->add_option("FIELD", a->field,
-                  "name, bio, birth-date (1990-05-17), units (metric or imperial), weight (in "
-                  "kilograms) or coach (on or off: whether a coach may look)")
-      ->required();
-  set->add_option("VALUE", a->value, "Its new value")->required();
-  set->callback([&chosen, a] {
-    chosen = change([field = a->field, value = a->value](user_profile p) {
-      set_profile_field(p, field, value);
-    });
-  });
+request delete_profile() {
+  return {access::write, [](context& c) {
+            c.db.write([&](database::transaction& tx) {
+                  if (!tx.erase<user_profile>(c.profile))
+                    throw input_error("there is no profile " + printable(c.profile));
+                })
+                .value();
+            return exit_done;
+          }};
+}
 
-  add_set_command(*profile, "badge", "Add or remove a badge", &user_profile::badges, chosen, a);
-  add_set_command(*profile, "goal", "Add or remove a goal", &user_profile::goals, chosen, a);
-
-  auto* kudos = profile->add_subcommand("kudos", "Give kudos, or take them back");
-  kudos->add_option("VERB", a->verb, "give or take")
-      ->required()
-      ->check(CLI::IsMember({"give", "take"}));
-  kudos->add_option("AMOUNT", a->amount, "How many; one if not said")
-      ->check(CLI::Range(1, 1'000'000));
-  kudos->callback([&chosen, a] {
-    chosen = change([amount = a->verb == "give" ? a->amount : -a->amount](user_profile p) {
-      p.kudos += amount;
-    });
+request set_profile(std::string field, std::string value) {
+  return change([field = std::move(field), value = std::move(value)](user_profile p) {
+    set_profile_field(p, field, value);
   });
+}
+
+request change_badges(set_change how, std::string badge) {
+  return change_set("badge", &user_profile::badges, how, std::move(badge));
+}
+
+request change_goals(set_change how, std::string goal) {
+  return change_set("goal", &user_profile::goals, how, std::move(goal));
+}
+
+request give_kudos(std::int64_t amount) {
+  return change([amount](user_profile p) { p.kudos += amount; });
 }
 
 }  // namespace sport_tracker

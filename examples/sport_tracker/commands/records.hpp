@@ -7,7 +7,7 @@
 // Thread-safety: none.
 #pragma once
 
-#include "sport_tracker/command.hpp"
+#include "sport_tracker/context.hpp"
 
 namespace sport_tracker {
 

@@ -2,6 +2,7 @@
 #include <ostream>
 
 #include "sport_tracker/commands/commands.hpp"
+#include "sport_tracker/context.hpp"
 #include "sport_tracker/engine.hpp"
 
 namespace sport_tracker {
@@ -47,7 +48,7 @@ void show_membership(std::ostream& out, const joinery::membership_status& m) {
   for (const auto& id : m.waiting_for) line(out, "waiting for", id.hex());
 }
 
-int show_status(context& c) {
+int print_status(context& c) {
   // First what reads everything: it finds what is wrong.
   const auto digest = c.db.digest();
   const auto conflicts = c.db.conflicts();
@@ -71,21 +72,15 @@ int show_status(context& c) {
   return exit_done;
 }
 
-int show_digest(context& c) {
+int print_digest(context& c) {
   c.out << c.db.digest().value().hex() << "\n";
   return exit_done;
 }
 
 }  // namespace
 
-void add_status_commands(CLI::App& app, request& chosen) {
-  app.add_subcommand("status", "Show how the store is doing")->callback([&chosen] {
-    chosen = {access::read, show_status};
-  });
-  app.add_subcommand("digest", "Print the digest of the state alone: equal on devices in sync")
-      ->callback([&chosen] {
-        chosen = {access::read, show_digest};
-      });
-}
+request show_status() { return {access::read, print_status}; }
+
+request show_digest() { return {access::read, print_digest}; }
 
 }  // namespace sport_tracker

@@ -1,6 +1,5 @@
 // streak: plans to be active, and how well they are kept.
 #include <algorithm>
-#include <memory>
 #include <ostream>
 
 #include "sport_tracker/commands/commands.hpp"
@@ -12,14 +11,7 @@ namespace {
 
 constexpr std::int64_t day_ms = 86'400'000;
 
-struct streak_arguments {
-  std::string name, date, minutes;
-  std::vector<std::string> days;
-  std::int64_t freezes = 0;
-  bool pause = false, resume = false;
-};
-
-int set_streak(context& c, const streak_arguments& a) {
+int set(context& c, const streak_edit& a) {
   const auto key = checked_text("the streak's name", a.name);
   if (key.empty()) throw input_error("the streak's name is empty");
   const bool fresh = !c.db.find<streak_schedule>(key);
@@ -44,13 +36,13 @@ int set_streak(context& c, const streak_arguments& a) {
   return exit_done;
 }
 
-int freeze_day(context& c, const streak_arguments& a) {
-  if (!a.date.empty() && !days_of_date(a.date))
-    throw input_error("a date is written like 2024-05-01, not " + printable(a.date));
-  const auto date = a.date.empty() ? utc_date(c.now_ms()) : a.date;
+int freeze(context& c, const std::string& name, const std::string& on) {
+  if (!on.empty() && !days_of_date(on))
+    throw input_error("a date is written like 2024-05-01, not " + printable(on));
+  const auto date = on.empty() ? utc_date(c.now_ms()) : on;
   c.db.write([&](database::transaction& tx) {
-        auto s = tx.find<streak_schedule>(a.name);
-        if (!s) throw input_error("there is no streak " + printable(a.name));
+        auto s = tx.find<streak_schedule>(name);
+        if (!s) throw input_error("there is no streak " + printable(name));
         if (s->frozen_days.contains(date)) throw input_error(date + " is frozen already");
         if (*s->freezes <= 0) throw input_error("the streak has no freezes left");
         s->frozen_days.insert(date);
@@ -61,7 +53,7 @@ int freeze_day(context& c, const streak_arguments& a) {
   return exit_done;
 }
 
-int delete_streak(context& c, const std::string& name) {
+int erase(context& c, const std::string& name) {
   c.db.write([&](database::transaction& tx) {
         if (!tx.erase<streak_schedule>(name))
           throw input_error("there is no streak " + printable(name));
@@ -79,7 +71,7 @@ minutes_by_day minutes_of(context& c, const std::string& athlete) {
   return out;
 }
 
-int list_streaks(context& c) {
+int list(context& c) {
   c.db.for_each<streak_schedule>([&](std::string_view key, const streak_schedule& s) {
     streak_plan plan{{}, *s.goal_minutes, {}};
     for (const auto& day : s.days.get()) plan.weekdays.insert(day);
@@ -103,44 +95,20 @@ void set_streak_minutes(streak_schedule s, const std::string& value) {
   s.goal_minutes = number_from("the goal", value, 0, 1440);
 }
 
-void add_streak_commands(CLI::App& app, request& chosen) {
-  const auto a = std::make_shared<streak_arguments>();
-  auto* streak = app.add_subcommand("streak", "Plan active days, and see how they are kept");
-  streak->require_subcommand(0, 1);
-  streak->callback([&chosen, streak] {
-    if (streak->get_subcommands().empty()) chosen = {access::read, list_streaks};
-  });
-  const auto add = [&](const std::string& name, const std::string& about) {
-    auto* command = streak->add_subcommand(name, about);
-    command->add_option("NAME", a->name, "The streak's name, such as daily-run")->required();
-    return command;
-  };
+request list_streaks() { return {access::read, list}; }
 
-  auto* set = add("set", "Make a streak, or change it");
-  set->add_option("--days", a->days, "Which days: mon,tue,wed,thu,fri,sat,sun")
-      ->delimiter(',')
-      ->check(CLI::IsMember({"mon", "tue", "wed", "thu", "fri", "sat", "sun"}));
-  set->add_option("--minutes", a->minutes, "The goal of each day; 0: any workout will do");
-  set->add_option("--add-freezes", a->freezes, "More days that may be missed")
-      ->check(CLI::Range(1, 366));
-  auto* pause = set->add_flag("--pause", a->pause, "Let it rest");
-  set->add_flag("--resume", a->resume, "Take it up again")->excludes(pause);
-  set->callback([&chosen, a] {
-    chosen = {access::write, [args = *a](context& c) { return set_streak(c, args); }};
-  });
+request set_streak(streak_edit edit) {
+  return {access::write, [e = std::move(edit)](context& c) { return set(c, e); }};
+}
 
-  streak->add_subcommand("list", "List them; also without any word")->callback([&chosen] {
-    chosen = {access::read, list_streaks};
-  });
-  auto* freeze = add("freeze", "Use a freeze: a missed day does not end the streak");
-  freeze->add_option("--on", a->date, "The day, today if not said")->type_name("2024-05-01");
-  freeze->callback([&chosen, a] {
-    chosen = {access::write, [args = *a](context& c) { return freeze_day(c, args); }};
-  });
-  add("delete", "Delete one; an edit made elsewhere meanwhile brings it back")
-      ->callback([&chosen, a] {
-        chosen = {access::write, [name = a->name](context& c) { return delete_streak(c, name); }};
-      });
+request freeze_day(std::string name, std::string date) {
+  return {access::write, [name = std::move(name), date = std::move(date)](context& c) {
+            return freeze(c, name, date);
+          }};
+}
+
+request delete_streak(std::string name) {
+  return {access::write, [name = std::move(name)](context& c) { return erase(c, name); }};
 }
 
 }  // namespace sport_tracker

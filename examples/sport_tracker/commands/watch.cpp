@@ -1,8 +1,8 @@
 // watch: a line for every change, while the network runs.
-#include <memory>
 #include <ostream>
 
 #include "sport_tracker/commands/commands.hpp"
+#include "sport_tracker/context.hpp"
 
 namespace sport_tracker {
 namespace {
@@ -25,7 +25,7 @@ void print_changes(std::ostream& out, const joinery::state::change_batch& batch)
   }
 }
 
-int watch_table(context& c, const std::string& table) {
+int watch(context& c, const std::string& table) {
   if (!c.stays)
     throw input_error("watch is typed into a running serve or sync --live: it tells what changes");
   bool known = table.empty();
@@ -39,16 +39,8 @@ int watch_table(context& c, const std::string& table) {
 
 }  // namespace
 
-void add_watch_command(CLI::App& app, request& chosen) {
-  const auto table = std::make_shared<std::string>();
-  auto* watch = app.add_subcommand(
-      "watch",
-      "Print a line for every change, made here or received; for the standard input of "
-      "serve and sync --live");
-  watch->add_option("TABLE", *table, "Of this table alone, such as workout_sessions");
-  watch->callback([&chosen, table] {
-    chosen = {access::read, [name = *table](context& c) { return watch_table(c, name); }};
-  });
+request watch_table(std::string table) {
+  return {access::read, [table = std::move(table)](context& c) { return watch(c, table); }};
 }
 
 }  // namespace sport_tracker

@@ -1,5 +1,5 @@
 // workouts: what was imported, and what the athlete writes about it.
-#include <memory>
+#include <functional>
 #include <ostream>
 
 #include "sport_tracker/commands/commands.hpp"
@@ -8,10 +8,6 @@
 
 namespace sport_tracker {
 namespace {
-
-struct workout_arguments {
-  std::string key, field, value, verb;
-};
 
 std::string title_of(const workout_session& w) {
   const auto own = *w.title;
@@ -39,12 +35,6 @@ std::string line_of(std::string_view key, const workout_session& w, bool imperia
   return line;
 }
 
-/// Which of them are listed.
-struct selection {
-  std::string from, to;   ///< dates; empty: no bound
-  std::size_t limit = 0;  ///< the latest ones; 0: all
-};
-
 constexpr std::int64_t ms_of_day = 86'400'000;
 
 std::int64_t start_of(const std::string& date) {
@@ -53,7 +43,7 @@ std::int64_t start_of(const std::string& date) {
   return *days * ms_of_day;
 }
 
-int list_workouts(context& c, const selection& wanted) {
+int list(context& c, const workout_selection& wanted) {
   const bool imperial = is_imperial(c);
   if (wanted.from.empty() && wanted.to.empty() && wanted.limit == 0) {
     // Those without a date are in no order, so the index does not have them.
@@ -77,7 +67,7 @@ int list_workouts(context& c, const selection& wanted) {
   return exit_done;
 }
 
-int show_workout(context& c, const std::string& name) {
+int show(context& c, const std::string& name) {
   const auto key = full_key<workout_session>(c.db, name, "workout");
   const auto w = c.db.find<workout_session>(key);
   const auto& r = w->recorded;
@@ -109,14 +99,13 @@ int show_workout(context& c, const std::string& name) {
   return exit_done;
 }
 
-int edit_workout(context& c, const std::string& name,
-                 const std::function<void(workout_session)>& how) {
+int edit(context& c, const std::string& name, const std::function<void(workout_session)>& how) {
   const auto key = full_key<workout_session>(c.db, name, "workout");
   c.db.write([&](database::transaction& tx) { how(tx.edit<workout_session>(key)); }).value();
   return exit_done;
 }
 
-int delete_workout(context& c, const std::string& name) {
+int erase(context& c, const std::string& name) {
   const auto key = full_key<workout_session>(c.db, name, "workout");
   c.db.write([&](database::transaction& tx) { tx.erase<workout_session>(key); }).value();
   c.out << "deleted workout " << short_key(key) << "\n";
@@ -143,71 +132,37 @@ void set_workout_field(workout_session w, const std::string& field, const std::s
   }
 }
 
-void add_workout_commands(CLI::App& app, request& chosen) {
-  const auto a = std::make_shared<workout_arguments>();
-  auto* workouts = app.add_subcommand(
-      "workouts",
-      "List, show, edit and delete workouts; a KEY may be given by its first characters");
-  workouts->require_subcommand(0, 1);
-  const auto which = std::make_shared<selection>();
-  const auto list = [&chosen, which] {
-    chosen = {access::read, [w = *which](context& c) { return list_workouts(c, w); }};
-  };
-  const auto add_selection = [&](CLI::App* command) {
-    command->add_option("--from", which->from, "Only from this date on")->type_name("DATE");
-    command->add_option("--to", which->to, "Only up to this date")->type_name("DATE");
-    command->add_option("--limit", which->limit, "Only the latest N")->type_name("N");
-  };
-  add_selection(workouts);
-  workouts->callback([workouts, list] {
-    if (workouts->get_subcommands().empty()) list();
-  });
-  const auto add = [&](const std::string& name, const std::string& about) {
-    auto* command = workouts->add_subcommand(name, about);
-    command->add_option("KEY", a->key, "The workout")->required();
-    return command;
-  };
+request list_workouts(workout_selection wanted) {
+  return {access::read, [w = std::move(wanted)](context& c) { return list(c, w); }};
+}
 
-  auto* all = workouts->add_subcommand("list", "List them by date; also without any word");
-  add_selection(all);
-  all->callback(list);
-  add("show", "Show one")->callback([&chosen, a] {
-    chosen = {access::read, [key = a->key](context& c) { return show_workout(c, key); }};
-  });
-  add("delete", "Delete one; an edit made elsewhere meanwhile brings it back, and its XP stay")
-      ->callback([&chosen, a] {
-        chosen = {access::write, [key = a->key](context& c) { return delete_workout(c, key); }};
-      });
+request show_workout(std::string key) {
+  return {access::read, [key = std::move(key)](context& c) { return show(c, key); }};
+}
 
-  auto* edit = add("edit", "Set a field");
-  edit->add_option("FIELD", a->field, "title, notes, sport or effort (1 to 10)")->required();
-  edit->add_option("VALUE", a->value, "Its new value")->required();
-  edit->callback([&chosen, a] {
-    chosen = {access::write, [args = *a](context& c) {
-                return edit_workout(c, args.key, [&](workout_session w) {
-                  set_workout_field(w, args.field, args.value);
-                });
-              }};
-  });
+request delete_workout(std::string key) {
+  return {access::write, [key = std::move(key)](context& c) { return erase(c, key); }};
+}
 
-  auto* tag = add("tag", "Add or remove a tag");
-  tag->add_option("VERB", a->verb, "add or remove")
-      ->required()
-      ->check(CLI::IsMember({"add", "remove"}));
-  tag->add_option("TAG", a->value, "The tag")->required();
-  tag->callback([&chosen, a] {
-    chosen = {access::write, [args = *a](context& c) {
-                const auto text = checked_text("the tag", args.value);
-                if (text.empty()) throw input_error("the tag is empty");
-                return edit_workout(c, args.key, [&](workout_session w) {
-                  if (args.verb == "add") {
-                    w.tags.insert(text);
-                  } else {
-                    w.tags.erase(text);
-                  }
-                });
-              }};
-  });
+request edit_workout(std::string key, std::string field, std::string value) {
+  return {access::write,
+          [key = std::move(key), field = std::move(field), value = std::move(value)](context& c) {
+            return edit(c, key, [&](workout_session w) { set_workout_field(w, field, value); });
+          }};
+}
+
+request change_tags(std::string key, set_change how, std::string tag) {
+  return {access::write, [key = std::move(key), how, tag = std::move(tag)](context& c) {
+            const auto text = checked_text("the tag", tag);
+            if (text.empty()) throw input_error("the tag is empty");
+            return edit(c, key, [&](workout_session w) {
+              if (how == set_change::add) {
+                w.tags.insert(text);
+              } else {
+                w.tags.erase(text);
+              }
+            });
+          }};
 }
 
 }  // namespace sport_tracker

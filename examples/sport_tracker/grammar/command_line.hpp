@@ -12,8 +12,8 @@
 #include <variant>
 #include <vector>
 
-#include "sport_tracker/command.hpp"
 #include "sport_tracker/network/options.hpp"
+#include "sport_tracker/request.hpp"
 
 namespace sport_tracker {
 
