@@ -152,13 +152,15 @@ TEST_CASE("many threads read one image each while one writes and the map grows")
   auto s = lmdb::open(options).value();
   std::atomic<bool> stop{false};
   std::atomic<int> wrong{0};
-  std::atomic<std::uint64_t> reads{0};
+  std::atomic<std::uint64_t> reads{0}, stored{0};
   std::vector<std::thread> readers;
   for (int t = 0; t < 3; ++t) {
     readers.emplace_back([&] {
       while (!stop) {
+        const auto least = stored.load();
         const auto done = s.read([&](auto& v) -> result<> {
           const auto a = v.get(area::meta, "a"), b = v.get(area::records, "b");
+          if (least > 0 && (!a || std::stoull(bytes(*a)) < least)) ++wrong;
           if (a != b || (a && !v.get(area::log, position(std::stoull(bytes(*a)))))) ++wrong;
           return {};
         });
@@ -181,6 +183,7 @@ TEST_CASE("many threads read one image each while one writes and the map grows")
       return {};
     });
     if (!done) ++wrong;
+    stored = n;
   }
   while (reads < 50) std::this_thread::yield();
   stop = true;
@@ -188,6 +191,32 @@ TEST_CASE("many threads read one image each while one writes and the map grows")
   CHECK(wrong == 0);
   CHECK(s.status().value().map_bytes > 3'000'000);
   CHECK(s.status().value().readers == 0);
+}
+
+TEST_CASE("more threads read at once than leave a transaction behind") {
+  temporary_directory d;
+  auto s = lmdb::open(at(d.path())).value();
+  REQUIRE(put(s, area::records, "k", "v"));
+  constexpr int all = 20;
+  std::atomic<int> inside{0}, wrong{0};
+  std::vector<std::thread> readers;
+  for (int t = 0; t < all; ++t) {
+    readers.emplace_back([&] {
+      const auto done = s.read([&](auto& v) -> result<> {
+        ++inside;
+        while (inside < all) std::this_thread::yield();
+        if (v.get(area::records, "k") != "v") ++wrong;
+        if (s.read([](auto&) -> result<> { return {}; })) ++wrong;  // nested
+        return {};
+      });
+      if (!done) ++wrong;
+    });
+  }
+  for (auto& t : readers) t.join();
+  CHECK(wrong == 0);
+  CHECK(s.status().value().readers == 0);
+  CHECK(put(s, area::records, "k", "w"));
+  CHECK(get(s, area::records, "k") == "w");
 }
 
 TEST_CASE("threads share the image of a read-only store") {

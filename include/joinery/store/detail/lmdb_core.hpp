@@ -2,7 +2,7 @@
 // pinned image.
 //
 // Purpose: everything that `lmdb` promises beyond LMDB itself.
-// Invariants: the map moves only while nobody is inside the gate and no write runs. After a commit
+// Invariants: the map moves only while nobody is reading and no write runs. After a commit
 // or sync that failed for another reason than a full device nothing is acknowledged any more: the
 // kernel may have dropped pages that it calls clean, so that a second fsync proves nothing. In a
 // read-only store all reads use one pinned transaction.
@@ -12,13 +12,12 @@
 #include <atomic>
 
 #include "joinery/store/detail/fork_mark.hpp"
-#include "joinery/store/detail/gate.hpp"
 #include "joinery/store/detail/lmdb_report.hpp"
 #include "joinery/store/detail/lmdb_view.hpp"
 #include "joinery/store/detail/occupancy.hpp"
 #include "joinery/store/detail/pins.hpp"
 #include "joinery/store/detail/poison.hpp"
-#include "joinery/store/detail/read_pool.hpp"
+#include "joinery/store/detail/read_places.hpp"
 
 namespace joinery::store::detail {
 
@@ -94,13 +93,12 @@ class lmdb_core {
 
   template <class Body>
   result<> read(Body&& body) {
-    if (auto bad = unusable()) return *bad;
+    if (!usable()) return *unusable();
     if (writer_thread_.load() == std::this_thread::get_id()) return history::nested_use();
-    const gate_pass pass(gate_);
+    read_places::pass pass(places_);
     if (!pass.entered()) return history::nested_use();
-    if (auto bad = unusable()) return *bad;  // while waiting at the gate
+    if (!usable()) return *unusable();  // while waiting for a place
     std::unique_lock<std::mutex> one_at_a_time;
-    read_pool::lease held(pool_);
     if (options_.read_only) {
       // LMDB lets threads share a transaction, in turns.
       one_at_a_time = std::unique_lock(pin_mutex_);
@@ -108,11 +106,11 @@ class lmdb_core {
         return error{errc::closed, "an earlier refresh failed: no image is pinned", options_.path,
                      "call refresh again, or open the store again"};
       }
-    } else if (const int code = held.begin(*environment_)) {
+    } else if (const int code = pass.begin(*environment_)) {
       return failed(code, "begin a read");
     }
-    auto done = look(options_.read_only ? pinned_.get() : held.txn(), body);
-    if (done) held.sound();
+    auto done = look(options_.read_only ? pinned_.get() : pass.txn(), body);
+    if (done) pass.sound();
     return done;
   }
 
@@ -120,9 +118,9 @@ class lmdb_core {
   result<std::shared_ptr<image_pin>> keep_image() {
     if (auto bad = unusable()) return *bad;
     if (writer_thread_.load() == std::this_thread::get_id()) return history::nested_use();
-    const gate_pass pass(gate_);
+    const read_places::pass pass(places_);
     if (!pass.entered()) return history::nested_use();
-    if (auto bad = unusable()) return *bad;  // while waiting at the gate
+    if (auto bad = unusable()) return *bad;  // while waiting for a place
     auto out = std::make_shared<image_pin>();
     if (!options_.read_only) {
       const int code = environment_->begin(MDB_RDONLY, out->txn);
@@ -137,7 +135,7 @@ class lmdb_core {
   result<> read(image_pin& image, Body&& body) {
     if (auto bad = unusable()) return *bad;
     if (writer_thread_.load() == std::this_thread::get_id()) return history::nested_use();
-    const gate_pass pass(gate_);
+    const read_places::pass pass(places_);
     if (!pass.entered()) return history::nested_use();
     if (auto bad = unusable()) return *bad;
     const std::lock_guard one_at_a_time(image.mutex);
@@ -165,11 +163,11 @@ class lmdb_core {
     if (busy_in_this_thread()) return history::nested_use();
     const writing turn(*this);
     if (auto bad = unusable()) return *bad;
-    if (auto closed = close_gate("the image cannot be refreshed"); !closed) return closed;
+    if (auto closed = close_places("the image cannot be refreshed"); !closed) return closed;
     pins_.end(expired("the store was refreshed"));
     pinned_.reset();
     auto out = pin();
-    gate_.open();
+    places_.open();
     return out;
   }
 
@@ -179,9 +177,9 @@ class lmdb_core {
 
   result<lmdb_status> status() {
     if (auto bad = forked()) return *bad;
-    const gate_pass pass(gate_);  // keeps the map where it is; inside a read it is kept already
+    read_places::pass pass(places_);  // keeps the map where it is; inside a read it is kept already
     if (!environment_) return closed();
-    pool_.rest();  // or they would count as readers
+    pass.rest();  // or they would count as readers
     auto out = report(*environment_, options_);
     if (out) out->poisoned = poison_.is_set();
     if (out) out->network_file_system = network_;
@@ -192,7 +190,7 @@ class lmdb_core {
   result<> copy_to(const std::string& path, bool compact) {
     if (auto bad = unusable()) return *bad;
     if (writer_thread_.load() == std::this_thread::get_id()) return history::nested_use();
-    const gate_pass pass(gate_);
+    const read_places::pass pass(places_);
     if (!pass.entered()) return history::nested_use();
     if (auto made = make_directories(path); !made) return made;
     const auto target = path + "/data.mdb";
@@ -227,18 +225,17 @@ class lmdb_core {
   template <class Body>
   result<> look(MDB_txn* txn, Body&& body) {
     lmdb_view view(txn, environment_->areas());
-    result<> outcome;
     try {
-      outcome = std::invoke(body, view);
+      result<> outcome = std::invoke(body, view);
+      if (!view.fault()) return outcome;
     } catch (const history::transaction_lost&) {  // there is a fault
     }
-    if (view.fault()) return note(view);
-    return outcome;
+    return note(view);
   }
 
   void let_go_of_images() {
     pins_.end(closed());
-    pool_.clear();
+    places_.clear();
     pinned_.reset();
   }
 
@@ -254,12 +251,12 @@ class lmdb_core {
    public:
     explicit writing(lmdb_core& core) : core_(core), lock_(core.write_mutex_) {
       core_.writer_thread_.store(std::this_thread::get_id());
-      core_.pool_.begin_writing();
+      core_.places_.begin_writing();
     }
     ~writing() {
       constexpr std::size_t worth_keeping = std::size_t{1} << 20;
       if (core_.scratch_.capacity() > worth_keeping) bytes().swap(core_.scratch_);
-      core_.pool_.end_of_writing();
+      core_.places_.end_of_writing();
       core_.writer_thread_.store(std::thread::id{});
     }
     writing(const writing&) = delete;
@@ -338,8 +335,8 @@ class lmdb_core {
 #endif
   }
 
-  result<> close_gate(const char* consequence) {
-    if (gate_.close(std::chrono::milliseconds(options_.growth_patience_ms))) return {};
+  result<> close_places(const char* consequence) {
+    if (places_.close(std::chrono::milliseconds(options_.growth_patience_ms))) return {};
     return error{errc::locked,
                  "a read did not end within " + std::to_string(options_.growth_patience_ms) +
                      " ms: " + consequence,
@@ -361,11 +358,11 @@ class lmdb_core {
                    "no room for a map of " + std::to_string(wanted) + " bytes in this process",
                    options_.path, "raise the process' limit of address space"};
     }
-    if (auto closed = close_gate("the store cannot grow"); !closed) return closed;
+    if (auto closed = close_places("the store cannot grow"); !closed) return closed;
     pins_.end(expired("the store had to grow"));
     const int code = environment_->resize(wanted);
     if (code != 0) poison_.set(lmdb_error(code, "move the map", options_.path));
-    gate_.open();
+    places_.open();
     if (code != 0) return poison_.reason();
     return {};
   }
@@ -403,15 +400,18 @@ class lmdb_core {
     return {errc::closed, "the store is closed", options_.path, "open it again"};
   }
 
+  [[nodiscard]] bool usable() const noexcept {
+    return process_.is_ours() && environment_ != nullptr && !poison_.is_set();
+  }
   std::optional<error> unusable() const {
+    if (usable()) return std::nullopt;
     if (auto out = forked()) return out;
     if (!environment_) return closed();
-    if (poison_.is_set()) return poison_.reason();
-    return std::nullopt;
+    return poison_.reason();
   }
 
   [[nodiscard]] bool busy_in_this_thread() const {
-    return writer_thread_.load() == std::this_thread::get_id() || gate_.holds_this_thread();
+    return writer_thread_.load() == std::this_thread::get_id() || places_.holds_this_thread();
   }
 
   error failed(int code, const char* call) {
@@ -431,12 +431,11 @@ class lmdb_core {
   std::optional<writer_lock> lock_;
   std::unique_ptr<lmdb_environment> environment_;
 
-  gate gate_;
+  read_places places_;
   std::mutex write_mutex_;
   std::atomic<std::thread::id> writer_thread_{};
   bytes scratch_;
 
-  read_pool pool_;
   pin_list pins_;
   std::mutex pin_mutex_;
   lmdb_transaction pinned_;

@@ -25,9 +25,14 @@ class lmdb_view {
   std::optional<bytes_view> get(area a, bytes_view key) {
     require_alive();
     const auto db = database(a);
-    auto exact = lmdb_key::exactly(a, key);
-    if (!db || !exact) return std::nullopt;
-    auto k = exact->val();
+    std::optional<lmdb_key> number;
+    if (!db || key.empty() || key.size() > history::max_key_bytes) return std::nullopt;
+    auto k = to_val(key);
+    if (a == area::log) {
+      number = lmdb_key::exactly(a, key);
+      if (!number) return std::nullopt;
+      k = number->val();
+    }
     MDB_val v{};
     if (!found(::mdb_get(txn_, *db, &k, &v), "mdb_get", a, key)) return std::nullopt;
     return to_view(v);

@@ -2,7 +2,7 @@
 //
 // Purpose: an image that outlives one read, and the list of all of them: LMDB's map may move only
 // when no transaction is open, so that growing ends them.
-// Invariants: who ends them all is alone inside the gate, or is closing; an ended one has no
+// Invariants: who ends them all is alone at the map, or is closing; an ended one has no
 // transaction.
 // Thread-safety: the list, all of it; the transaction of a pin is guarded by its mutex.
 #pragma once
