@@ -1,6 +1,10 @@
 // The working set over a snapshot that counts how often it is asked.
 #include <catch2/catch.hpp>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include "joinery/testing/prng.hpp"
 #include "tests/state/shelf.hpp"
 
@@ -11,6 +15,25 @@ using state_tests::shelf;
 namespace {
 
 bytes name(std::uint64_t n) { return "key " + std::to_string(1000 + n); }
+
+/// Bytes that are in blocks of the heap; 0 where nobody can tell.
+std::size_t heap() {
+#if defined(__GLIBC__)
+  return ::mallinfo2().uordblks;
+#else
+  return 0;
+#endif
+}
+
+struct nothing_stored {
+  static result<std::optional<stored_record>> load(name_index /*table*/, bytes_view /*key*/) {
+    return std::optional<stored_record>{};
+  }
+  static result<stored_batch> load_from(name_index /*table*/, bytes_view /*key*/,
+                                        batch_limits /*limits*/, const stored_batch& /*spare*/) {
+    return stored_batch{};
+  }
+};
 
 }  // namespace
 
@@ -32,6 +55,29 @@ TEST_CASE("what was used last is dropped last, and what is absent first") {
   set.shrink(0);
   CHECK(set.memory() == 0);
   CHECK(set.size() == 0);
+}
+
+TEST_CASE("what records take in memory is counted as the heap has it") {
+  testing::prng dice{5};
+  nothing_stored cold;
+  working_set set;
+  const auto before = heap();
+  for (std::uint64_t n = 0; n < 3000; ++n) {
+    auto* s = set.load(cold, 0, name(n) + bytes(n % 30, 'k')).value();
+    s->packed = bytes(dice.below(400), 'x');
+    set.changed(*s, n);
+  }
+  set.begin_writing();
+  set.written(2000);
+  if (const auto took = heap() - before; before > 0) {
+    CHECK(set.memory() >= took);
+    CHECK(set.memory() <= took + took / 10);
+  }
+  set.written(1000);
+  const auto all = set.memory();
+  set.shrink(all / 20);
+  CHECK(set.memory() <= all / 20);
+  CHECK(set.memory() > all / 40);  // its table has become smaller, too
 }
 
 TEST_CASE("a dirty record stays, whatever the limit, until it is written") {

@@ -30,4 +30,12 @@ inline std::string to_hex(bytes_view data) {
   return out;
 }
 
+/// What a block of so many bytes takes on the heap, as most allocators have it: with a word of
+/// theirs, in steps of two words, and never less than two steps.
+constexpr std::size_t on_heap(std::size_t size) noexcept {
+  constexpr std::size_t word = sizeof(void*), step = 2 * word;
+  const auto whole = (size + word + step - 1) / step * step;
+  return size == 0 ? 0 : whole < 2 * step ? 2 * step : whole;
+}
+
 }  // namespace joinery

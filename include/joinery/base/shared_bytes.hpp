@@ -70,10 +70,9 @@ class shared_bytes {
   [[nodiscard]] bool is_sole_owner() const noexcept {
     return block_ == nullptr || block_->owners.load(std::memory_order_acquire) == 1;
   }
-  /// About how many bytes it takes on the heap.
+  /// How many bytes it takes on the heap.
   [[nodiscard]] std::size_t memory() const noexcept {
-    constexpr std::size_t of_allocation = 8;
-    return block_ == nullptr ? 0 : sizeof(block) + of_allocation + block_->capacity;
+    return block_ == nullptr ? 0 : on_heap(sizeof(block) + block_->capacity);
   }
 
  private:

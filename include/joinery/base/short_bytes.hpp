@@ -45,11 +45,8 @@ class short_bytes {
   operator bytes_view() const noexcept { return view(); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
-  /// About how many bytes it takes on the heap.
-  [[nodiscard]] std::size_t memory() const noexcept {
-    constexpr std::size_t of_allocation = 16;
-    return size_ > room ? size_ + of_allocation : 0;
-  }
+  /// How many bytes it takes on the heap.
+  [[nodiscard]] std::size_t memory() const noexcept { return size_ > room ? on_heap(size_) : 0; }
 
   [[nodiscard]] bool starts_with(bytes_view prefix) const noexcept {
     return view().starts_with(prefix);

@@ -164,7 +164,7 @@ class engine : public detail::mending<engine<Storage>>,
     if (auto done = this->known(); !done) return done.error();
     const auto index = state_.names.find(table);
     if (!index) return shared_bytes{};
-    state_.records.shrink(options_.cache_bytes);
+    state_.records.shrink(this->room_for_records());
     auto slot = this->load_folded(*index, key);
     if (!slot && mends(slot.error())) slot = this->load_folded(*index, key);
     if (!slot) return slot.error();

@@ -64,7 +64,6 @@ class pending_tail {
   void add_next(const causal::roster& replicas, const causal::version& context, F&& is_pending) {
     auto& m = members_.back();
     const auto& c = m.parsed;
-    const auto before = steps_.size();
     for (std::uint32_t i = 0; i < c.ops.size();) {
       const auto first = i;
       const auto number = c.ops[i].record;
@@ -73,10 +72,9 @@ class pending_tail {
       if (is_pending(table)) add(table, c.records[number].key, {&m, first, i, none});
     }
     note_context(m, replicas, context);
-    memory_ += sizeof(member) + m.data.capacity() + c.ops.capacity() * sizeof(codec::record_op) +
-               c.records.capacity() * sizeof(codec::changed_record) +
-               (c.names.capacity() + m.names.capacity()) * sizeof(bytes_view) +
-               (steps_.size() - before) * (sizeof(step) + sizeof(record) + 4 * sizeof(void*));
+    memory_ += on_heap(sizeof(member)) + sizeof(void*) + on_heap(m.data.capacity()) +
+               memory_of(c.seen) + memory_of(c.names) + memory_of(c.records) + memory_of(c.ops) +
+               memory_of(m.names);
   }
 
   /// What is pending of a record; null when nothing is.
@@ -107,10 +105,16 @@ class pending_tail {
     return space;
   }
 
-  /// About how many bytes it takes.
-  [[nodiscard]] std::size_t memory() const noexcept { return memory_; }
+  /// How many bytes it takes.
+  [[nodiscard]] std::size_t memory() const noexcept {
+    return memory_ + memory_of(steps_) + records_.size() * sizeof(record) + index_.memory();
+  }
 
  private:
+  template <class T>
+  static std::size_t memory_of(const std::vector<T>& v) noexcept {
+    return on_heap(v.capacity() * sizeof(T));
+  }
   [[nodiscard]] std::uint64_t hash_of(state::name_index table, bytes_view key) const noexcept {
     return codec::checksum(key, seed_ ^ table);
   }
@@ -154,7 +158,7 @@ class pending_tail {
   std::deque<record> records_;  // stay where they are
   state::slot_table<record> index_;
   std::vector<member*> newest_;  // by origin
-  std::size_t memory_ = 0;
+  std::size_t memory_ = 0;       // of the members
 };
 
 /// Shared, since a reader keeps the one of its moment; null when nothing is pending.

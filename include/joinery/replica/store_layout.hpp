@@ -197,6 +197,7 @@ result<bool> load_store(S& storage, const space_id& wanted, replica_state& state
 template <history::storage S, class F>
 result<> read_log_after(S& storage, const replica_state& state, F&& each) {
   constexpr std::size_t most_count = 256, most_bytes = codec::max_changeset;
+  history::log_reader reader;  // what it keeps must not stay in memory
   for (;;) {
     // Copied out in batches: folding reads cold records, and reads do not nest.
     std::vector<bytes> batch;
@@ -206,7 +207,7 @@ result<> read_log_after(S& storage, const replica_state& state, F&& each) {
       batch.clear();
       more = false;
       std::size_t size = 0;
-      return history::scan_log(view, from, state.log, [&](std::uint64_t at, bytes_view data) {
+      return history::scan_log(view, from, reader, [&](std::uint64_t at, bytes_view data) {
         hole = at != from + batch.size();
         if (hole) return false;
         batch.emplace_back(data);

@@ -114,7 +114,12 @@ class tail_folding {
     }
     if (!tail_) return e.snapshots_.keep_up(e.storage_, state(), e.options_);
     state().refresh_indexes();
-    state().records.shrink(e.options_.cache_bytes);
+    state().records.shrink(room_for_records());
+  }
+  /// What the cache has beside the tail.
+  [[nodiscard]] std::size_t room_for_records() noexcept {
+    const auto all = self().options_.cache_bytes;
+    return tail_ ? all - std::min(all, tail_->memory()) : all;
   }
 
   shared_tail tail_;  // null when nothing is pending

@@ -4,7 +4,7 @@
 // that a look-up costs one place in memory, and a second one only for the record itself.
 // Invariants: linear probing; at most three of four places are taken; an erased place is closed up
 // at once, so that a search ends at the first free one. Pointers only: what they point to stays
-// where it is.
+// where it is. It becomes smaller only by `fit`.
 // Thread-safety: none; guarded by its owner.
 #pragma once
 
@@ -27,7 +27,7 @@ class slot_table {
   }
   /// Precondition: the item is not in it.
   void insert(std::uint64_t hash, T* item) {
-    if (4 * (size_ + 1) > 3 * places_.size()) grow();
+    if (4 * (size_ + 1) > 3 * places_.size()) resize(places_.empty() ? least : 2 * places_.size());
     put(hash, item);
     ++size_;
   }
@@ -60,8 +60,14 @@ class slot_table {
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  /// How many bytes it takes on the heap.
-  [[nodiscard]] std::size_t memory() const noexcept { return places_.capacity() * sizeof(place); }
+  /// How many bytes it takes on the heap, beyond what the smallest one takes.
+  [[nodiscard]] std::size_t memory() const noexcept {
+    return places_.size() <= least ? 0 : on_heap(places_.size() * sizeof(place));
+  }
+  /// Gives memory back when it has become much too large.
+  void fit() {
+    if (places_.size() > least && 16 * size_ < 3 * places_.size()) resize(places_.size() / 2);
+  }
   template <class F>
   void for_each(F&& each) const {
     for (const auto& p : places_)
@@ -69,6 +75,8 @@ class slot_table {
   }
 
  private:
+  static constexpr std::size_t least = 16;
+
   struct place {
     std::uint64_t hash = 0;
     T* item = nullptr;
@@ -90,8 +98,8 @@ class slot_table {
     while (places_[i].item != nullptr) i = next(i);
     places_[i] = {hash, item};
   }
-  void grow() {
-    std::vector<place> old(places_.empty() ? 16 : 2 * places_.size());
+  void resize(std::size_t places) {
+    std::vector<place> old(places);
     old.swap(places_);
     for (const auto& p : old)
       if (p.item != nullptr) put(p.hash, p.item);
