@@ -32,9 +32,9 @@ struct shelf {
     stored_batch out;
     for (auto at = records.lower_bound({table, bytes{key}});
          at != records.end() && at->first.first == table; ++at) {
-      out.more = out.records.size() == limits.records;
+      out.more = out.size() == limits.records;
       if (out.more) break;
-      out.records.emplace_back(at->first.second, at->second);
+      out.add(at->first.second, at->second.packed);
     }
     return out;
   }

@@ -52,13 +52,17 @@ void put_sealed(W& to, area where, bytes_view key, bytes_view content) {
   to.put(where, key, codec::sealed(static_cast<std::uint8_t>(where), key, content));
 }
 
+inline error damaged_entry(area where, bytes_view key) {
+  return {errc::checksum, "a stored entry is damaged",
+          std::string{name_of(where)} + " entry 0x" + to_hex(key),
+          "restore the store from a backup, or sync into a new one"};
+}
+
 /// Takes the checksum off a value that was read from `where`.
 inline result<bytes_view> open_sealed(area where, bytes_view key, bytes_view value) {
   if (const auto content = codec::unsealed(static_cast<std::uint8_t>(where), key, value))
     return *content;
-  return error{errc::checksum, "a stored entry is damaged",
-               std::string{name_of(where)} + " entry 0x" + to_hex(key),
-               "restore the store from a backup, or sync into a new one"};
+  return damaged_entry(where, key);
 }
 
 template <storage_view V>

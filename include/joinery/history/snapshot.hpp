@@ -11,6 +11,8 @@
 // Thread-safety: as the view or writer that is passed in.
 #pragma once
 
+#include <cstring>
+
 #include "joinery/history/log.hpp"
 #include "joinery/history/origins.hpp"
 
@@ -53,6 +55,30 @@ inline bytes record_key(std::uint32_t table, bytes_view key) {
   return full;
 }
 
+/// The same without asking the allocator, as nearly all keys are short.
+class short_record_key {
+ public:
+  short_record_key(std::uint32_t table, bytes_view key) {
+    if (key.size() > sizeof room_ - 4) {
+      long_ = record_key(table, key);
+      view_ = long_;
+      return;
+    }
+    for (std::size_t i = 0; i < 4; ++i)
+      room_[i] = static_cast<char>(static_cast<std::uint8_t>(table >> (24 - 8 * i)));
+    if (!key.empty()) std::memcpy(room_ + 4, key.data(), key.size());
+    view_ = {room_, 4 + key.size()};
+  }
+  short_record_key(const short_record_key&) = delete;
+  short_record_key& operator=(const short_record_key&) = delete;
+  operator bytes_view() const noexcept { return view_; }
+
+ private:
+  char room_[68];
+  bytes long_;
+  bytes_view view_;
+};
+
 template <storage_writer W>
 void put_record(W& to, std::uint32_t table, bytes_view key, std::uint64_t position,
                 bytes_view packed, area where = area::records) {
@@ -77,15 +103,21 @@ struct record_content {
   std::uint64_t position = 0;
   bytes_view packed;
 };
-inline result<record_content> open_record(bytes_view key, bytes_view value,
-                                          area where = area::records) {
-  auto content = open_sealed(where, key, value);
-  if (!content) return content.error();
+/// A record's content; nothing when it is damaged.
+inline std::optional<record_content> unsealed_record(bytes_view key, bytes_view value,
+                                                     area where = area::records) {
+  const auto content = codec::unsealed(static_cast<std::uint8_t>(where), key, value);
+  if (!content) return std::nullopt;
   byte_reader in{*content};
   record_content r;
   r.position = in.varint();
   r.packed = in.rest();
   return r;
+}
+inline result<record_content> open_record(bytes_view key, bytes_view value,
+                                          area where = area::records) {
+  if (const auto content = unsealed_record(key, value, where)) return *content;
+  return damaged_entry(where, key);
 }
 
 }  // namespace joinery::history

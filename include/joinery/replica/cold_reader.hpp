@@ -22,14 +22,13 @@ class cold_reader {
       : source_(source), join_(join), known_(known) {}
 
   result<std::optional<state::stored_record>> load(state::name_index table, bytes_view key) {
-    std::optional<state::stored_record> found;
     if (is_missing(table, key))
       return damage::quarantined(
           history::place_of(history::area::records, history::record_key(table, key)));
+    result<std::optional<state::stored_record>> found{std::nullopt};
     auto done = source_.read([&](auto& view) -> result<> {
-      auto record = read_record(view, join_.get(), table, key);
-      if (!record) return met(table, key), record.error();
-      found = std::move(*record);
+      found = read_record(view, join_.get(), table, key);
+      if (!found) return met(table, key), found.error();
       return {};
     });
     if (!done) return done.error();
@@ -46,9 +45,11 @@ class cold_reader {
                                         state::stored_batch spare = {}) {
     state::stored_batch out;
     auto done = source_.read([&](auto& view) -> result<> {
+      const bool some = known_ != nullptr && known_->missing_from(table, key);
       auto batch = read_records(
           view, join_.get(), table, key, limits, std::move(spare),
-          [&](bytes_view k) { return is_missing(table, k); }, [&](bytes_view k) { met(table, k); });
+          [&](bytes_view k) { return some && is_missing(table, k); },
+          [&](bytes_view k) { met(table, k); });
       if (!batch) return batch.error();
       out = std::move(*batch);
       return {};

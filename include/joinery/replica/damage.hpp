@@ -42,7 +42,7 @@ class damage {
   }
 
   [[nodiscard]] bool missing(const state::record_name_view& record) const {
-    return missing_.contains(record);
+    return !missing_.empty() && missing_.contains(record);
   }
   [[nodiscard]] const record_set& missing_records() const noexcept { return missing_; }
   /// Whether a record of `table` with a key from `from` on is missing.

@@ -171,7 +171,7 @@ class engine : public detail::mending<engine<Storage>>,
     return (*slot)->packed;
   }
 
-  /// Walks a table in key order: `each(key, const shared_bytes& packed) -> bool`, false stops. Dead
+  /// Walks a table in key order: `each(key, packed) -> bool`, false stops. Dead
   /// records are among them. `each` may read and write through this engine: it is called with what
   /// a batch of records was when the batch was read, and what is written beyond the batch is seen.
   /// Errors: quarantined, at the end, when a record of the range is missing.

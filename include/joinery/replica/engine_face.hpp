@@ -23,9 +23,8 @@ class tables_face final : public tables_port {
   }
   void for_each(std::string_view table, bytes_view from,
                 function_ref<bool(row_record&)> each) override {
-    show_living(tables_, table, from, each, [&](bytes_view key, const shared_bytes& packed) {
-      return access(table, key, packed);
-    });
+    show_living(tables_, table, from, each,
+                [&](bytes_view key, bytes_view packed) { return access(table, key, packed); });
   }
   std::unique_ptr<row_record> row(std::string_view table, bytes_view key,
                                   shared_bytes packed) override {
@@ -47,9 +46,9 @@ class tables_face final : public tables_port {
   result<> note_migrated() override { return tables_.note_migrated(); }
 
  private:
-  row_access access(std::string_view table, bytes_view key, shared_bytes packed) {
-    return {table,           bytes{key},         std::move(packed),
-            tables_.names(), tables_.replicas(), parts_in(tables_)};
+  template <class Packed>
+  row_access access(std::string_view table, bytes_view key, Packed packed) {
+    return {table, key, std::move(packed), tables_.names(), tables_.replicas(), parts_in(tables_)};
   }
 
   Tables& tables_;

@@ -42,9 +42,8 @@ class image_face final : public image_port {
     }
     void for_each(std::string_view table, bytes_view from,
                   function_ref<bool(row_record&)> each) override {
-      show_living(part(), table, from, each, [&](bytes_view key, const shared_bytes& packed) {
-        return row(table, key, packed);
-      });
+      show_living(part(), table, from, each,
+                  [&](bytes_view key, bytes_view packed) { return row(table, key, packed); });
     }
 
    private:
@@ -54,13 +53,15 @@ class image_face final : public image_port {
       else
         return (*image_);
     }
-    row_access row(std::string_view table, bytes_view key, shared_bytes packed) const {
+    template <class Packed>
+    row_access row(std::string_view table, bytes_view key, Packed packed) const {
       const auto& indexes = part().indexes();
       // The image only when it may be read again: it keeps the storage from using freed space.
       std::shared_ptr<const void> keeps = indexes;
       if (state::has_large_fields(crdt::read_cell(packed).value)) keeps = image_;
-      return {table,        bytes{key},      std::move(packed), indexes->names, indexes->replicas,
-              image_.get(), std::move(keeps)};
+      return {
+          table,           key, std::move(packed), indexes->names, indexes->replicas, image_.get(),
+          std::move(keeps)};
     }
 
     std::shared_ptr<image_type> image_;

@@ -63,13 +63,14 @@ class large_fields : public state::part_source {
     bytes from{state::beginning(element)};
     bool stopped = false;
     for (;;) {
-      auto walked = self().state_.records.for_each_part(
-          cold, of, from, [&](bytes_view begins, const shared_bytes& part) {
-            // Kept: `each` may do anything with the record.
-            from.assign(begins).push_back('\0');
-            stopped = !each(begins, bytes_view{part});
-            return !stopped;
-          });
+      auto walked = self().state_.records.for_each_part(cold, of, from,
+                                                        [&](bytes_view begins, bytes_view part) {
+                                                          // Kept: `each` may do anything with the
+                                                          // record.
+                                                          from.assign(begins).push_back('\0');
+                                                          stopped = !each(begins, part);
+                                                          return !stopped;
+                                                        });
       if (!walked && self().mends(walked.error())) continue;
       if (!walked || stopped) return walked;
       if (self().repairs_.ledger().missing_within(state::parts_of(of.table),

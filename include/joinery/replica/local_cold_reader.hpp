@@ -33,26 +33,22 @@ class local_cold_reader {
   }
 
   result<state::stored_batch> load_from(state::name_index table, bytes_view key,
-                                        state::batch_limits limits,
-                                        const state::stored_batch& /*spare*/ = {}) {
-    state::stored_batch out;
+                                        state::batch_limits limits, state::stored_batch out = {}) {
     const auto prefix = history::index_key(table);
     auto done = source_.read([&](auto& view) -> result<> {
-      out = {};
+      out.clear();
       result<> outcome;
       std::size_t size = 0;
       const auto from = history::record_key(table, key);
       view.scan(history::area::local, from, [&](bytes_view full, bytes_view value) {
         if (!full.starts_with(prefix)) return false;
-        const auto& records = out.records;
-        out.more = !records.empty() && (records.size() >= limits.records || size >= limits.size);
+        out.more = !out.empty() && (out.size() >= limits.records || size >= limits.size);
         if (out.more) return false;
         const auto inner = full.substr(prefix.size());
         auto record = history::open_record(full, value, history::area::local);
         if (!record) return met(table, inner), outcome = record.error(), true;
         size += record->packed.size();
-        out.records.emplace_back(
-            bytes{inner}, state::stored_record{shared_bytes{record->packed}, record->position});
+        out.add(inner, record->packed);
         return true;
       });
       return outcome;

@@ -231,7 +231,7 @@ class local_side : public local_schema<Engine> {
     size_ = 0;
     more = false;
     result<> outcome;
-    auto walked = from.for_each(table, next, [&](bytes_view key, const shared_bytes& packed) {
+    auto walked = from.for_each(table, next, [&](bytes_view key, bytes_view packed) {
       more = records == max_records || size_ >= max_bytes;
       if (more) return false;
       ++records;

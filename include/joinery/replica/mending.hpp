@@ -93,13 +93,12 @@ class mending {
     auto cold = self().cold();
     bytes next{from};
     bool stopped = false;
-    const auto one = [&](bytes_view key, const shared_bytes& packed) {
-      next.assign(key).push_back('\0');
+    const auto one = [&](bytes_view key, bytes_view packed) {
       stopped = !each(key, packed);
       return !stopped;
     };
     for (;;) {
-      auto walked = self().state_.records.for_each(cold, index, next, one);
+      auto walked = self().state_.records.walk_on(cold, index, next, one);
       if (!walked && mends(walked.error())) continue;
       if (!walked || stopped) return walked;
       if (repairs_.ledger().missing_from(index, from))

@@ -9,7 +9,7 @@
 // Thread-safety: values; otherwise as the view or writer that is passed in.
 #pragma once
 
-#include <map>
+#include <cstring>
 #include <memory>
 
 #include "joinery/history/floor.hpp"
@@ -92,11 +92,11 @@ template <history::storage_view V>
 result<std::optional<state::stored_record>> read_record(V& view, const pending_join* join,
                                                         state::name_index table, bytes_view key) {
   std::optional<state::stored_record> found;
-  const auto full = history::record_key(table, key);
+  const history::short_record_key full{table, key};
   if (const auto value = view.get(history::area::records, full)) {
-    auto record = history::open_record(full, *value);
-    if (!record) return record.error();
-    found = state::stored_record{shared_bytes{record->packed}, record->position};
+    const auto record = history::unsealed_record(full, *value);
+    if (!record) return history::damaged_entry(history::area::records, full);
+    found.emplace(shared_bytes{record->packed}, record->position);
   }
   if (join == nullptr) return found;
   const auto other = staged_key(table, key);
@@ -110,8 +110,15 @@ result<std::optional<state::stored_record>> read_record(V& view, const pending_j
       {state::join_record(*own, join->own, staged->packed, join->other), join->position}};
 }
 
+/// As `starts_with`, and quick for the length that nearly all prefixes have.
+inline bool begins_with(bytes_view key, bytes_view prefix) noexcept {
+  constexpr std::size_t index = 4;
+  if (prefix.size() != index || key.size() < index) return key.starts_with(prefix);
+  return std::memcmp(key.data(), prefix.data(), index) == 0;
+}
+
 /// Entries of `where` from `from` on, as far as they begin with `prefix` and within `limits`:
-/// `open(key, value)` gives each one's packed bytes and position, or an error. What `skip(key)`
+/// `open(key, value)` gives each one's packed bytes, nothing for a damaged one. What `skip(key)`
 /// says is left out; `damaged(key)` is told of each that cannot be read, all of a batch at once.
 /// The memory of `out`, an earlier batch, is used again.
 template <history::storage_view V, class Open, class Skip, class Damaged>
@@ -120,27 +127,27 @@ result<state::stored_batch> read_batch(V& view, history::area where, const bytes
                                        state::stored_batch out, Open&& open, Skip&& skip,
                                        Damaged&& damaged) {
   result<> outcome;
-  std::size_t count = 0, size = 0;
-  out.more = false;
-  out.records.reserve(limits.records);
+  std::size_t size = 0;
+  out.clear();
   view.scan(where, from, [&](bytes_view full, bytes_view value) {
-    if (!full.starts_with(prefix)) return false;
-    out.more = count > 0 && (count >= limits.records || size >= limits.size);
-    if (out.more) return false;
+    if (!begins_with(full, prefix)) return false;
+    if ((out.size() >= limits.records || size >= limits.size) && !out.empty()) {
+      out.more = true;
+      return false;
+    }
     const auto key = full.substr(prefix.size());
     if (skip(key)) return true;
-    result<history::record_content> record = open(full, value);
-    if (!record) {
+    const std::optional<bytes_view> packed = open(full, value);
+    if (!packed) {
       damaged(key);
-      outcome = record.error();
+      outcome = history::damaged_entry(where, full);
       return true;
     }
-    size += record->packed.size();
-    state::put_at(out, count++, key, record->packed, record->position);
+    size += packed->size();
+    out.add(key, *packed);
     return true;
   });
   if (!outcome) return outcome.error();
-  out.records.resize(count);
   return out;
 }
 
@@ -151,42 +158,50 @@ result<state::stored_batch> read_records(V& view, const pending_join* join, stat
                                          bytes_view key, state::batch_limits limits,
                                          state::stored_batch spare, Skip&& skip,
                                          Damaged&& damaged) {
-  using stored = state::stored_record;
   auto own = read_batch(
       view, history::area::records, history::index_key(table), history::record_key(table, key),
       limits, std::move(spare),
-      [](bytes_view full, bytes_view value) { return history::open_record(full, value); }, skip,
-      damaged);
+      [](bytes_view full, bytes_view value) -> std::optional<bytes_view> {
+        const auto record = history::unsealed_record(full, value);
+        return record ? std::optional{record->packed} : std::nullopt;
+      },
+      skip, damaged);
   if (!own || join == nullptr) return own;
   auto other = read_batch(
       view, history::area::staged, staged_key(table, {}), staged_key(table, key), limits, {},
-      [](bytes_view full, bytes_view value) -> result<history::record_content> {
-        auto staged = open_staged(full, value);
-        if (!staged) return staged.error();
-        return history::record_content{0, staged->packed};
+      [](bytes_view full, bytes_view value) -> std::optional<bytes_view> {
+        const auto staged = open_staged(full, value);
+        return staged ? std::optional{staged->packed} : std::nullopt;
       },
       skip, damaged);
   if (!other) return other;
 
   // Up to where both are known.
-  std::optional<short_bytes> end;
+  std::optional<bytes_view> end;
   for (const auto* batch : {&*own, &*other})
-    if (batch->more && (!end || batch->records.back().first < *end))
-      end = batch->records.back().first;
-  std::map<short_bytes, stored> merged;
-  for (auto& [k, record] : own->records)
-    if (!end || k <= *end) merged.emplace(k, std::move(record));
-  for (auto& [k, record] : other->records) {
-    if (end && k > *end) break;
-    auto& mine = merged[k];
-    auto whole = stored_whole(view, table, k, mine.packed);
-    if (!whole) return damaged(k), whole.error();
-    mine = {state::join_record(*whole, join->own, record.packed, join->other), join->position};
-  }
+    if (batch->more && (!end || batch->last_key() < *end)) end = batch->last_key();
   state::stored_batch out;
   out.more = end.has_value();
-  for (auto& [k, record] : merged) out.records.emplace_back(k, std::move(record));
-  return out;
+  std::size_t o = 0, s = 0;  // of the own ones, and the staged ones
+  const auto within = [&](const state::stored_batch& all, std::size_t at) {
+    return at < all.size() && (!end || all.key(at) <= *end);
+  };
+  for (;;) {
+    const bool has_o = within(*own, o), has_s = within(*other, s);
+    if (!has_o && !has_s) return out;
+    if (has_o && (!has_s || own->key(o) < other->key(s))) {
+      out.add(own->key(o), own->packed(o));
+      ++o;
+      continue;
+    }
+    const auto k = other->key(s);
+    const bool both = has_o && own->key(o) == k;
+    auto whole = stored_whole(view, table, k, both ? own->packed(o) : bytes_view{});
+    if (!whole) return damaged(k), whole.error();
+    out.add(k, state::join_record(*whole, join->own, other->packed(s), join->other));
+    o += both ? 1 : 0;
+    ++s;
+  }
 }
 
 }  // namespace joinery::detail

@@ -58,7 +58,7 @@ class reader_image final : public state::part_source {
     return shared_bytes{};
   }
 
-  /// `each(key, const shared_bytes&) -> bool`, in key order, dead records among them. No lock is
+  /// `each(key, packed) -> bool`, in key order, dead records among them. No lock is
   /// held while `each` runs.
   template <class F>
   result<> for_each(std::string_view table, bytes_view from, F&& each) {
@@ -135,9 +135,8 @@ class reader_image final : public state::part_source {
   result<> walk_parts(const state::part_group& of, bytes_view element, F&& each) {
     const auto prefix = state::parts_prefix(of);
     return walk(state::parts_of(of.table), state::part_key(of, element),
-                [&](bytes_view key, const shared_bytes& part) {
-                  return key.starts_with(prefix) &&
-                         each(key.substr(prefix.size()), bytes_view{part});
+                [&](bytes_view key, bytes_view part) {
+                  return key.starts_with(prefix) && each(key.substr(prefix.size()), part);
                 });
   }
 

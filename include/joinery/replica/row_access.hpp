@@ -2,7 +2,7 @@
 //
 // Purpose: shows a packed record to a struct's handles, by the names that its replica gave them.
 // Invariants: reading only; writing through it throws `failure` (read_only). Large fields are read
-// from where they are when they are asked.
+// from where they are when they are asked. The record's bytes are owned, or outlast it.
 // Thread-safety: as what it was made from.
 #pragma once
 
@@ -16,12 +16,18 @@ namespace joinery::detail {
 
 class row_access final : public row_record {
  public:
-  row_access(std::string_view table, bytes key, shared_bytes packed, const state::name_table& names,
-             const causal::roster& replicas, state::part_source* parts,
-             std::shared_ptr<const void> keeps = nullptr)
+  row_access(std::string_view table, bytes_view key, shared_bytes packed,
+             const state::name_table& names, const causal::roster& replicas,
+             state::part_source* parts, std::shared_ptr<const void> keeps = nullptr)
+      : row_access(table, key, packed.view(), names, replicas, parts, std::move(keeps)) {
+    owned_ = std::move(packed);
+  }
+  row_access(std::string_view table, bytes_view key, bytes_view packed,
+             const state::name_table& names, const causal::roster& replicas,
+             state::part_source* parts, std::shared_ptr<const void> keeps = nullptr)
       : table_(table),
-        key_(std::move(key)),
-        packed_(std::move(packed)),
+        key_(key),
+        packed_(packed),
         names_(names),
         replicas_(replicas),
         parts_(parts),
@@ -82,8 +88,9 @@ class row_access final : public row_record {
   }
 
   std::string_view table_;
-  bytes key_;
-  shared_bytes packed_;
+  short_bytes key_;
+  shared_bytes owned_;
+  bytes_view packed_;
   const state::name_table& names_;
   const causal::roster& replicas_;
   state::part_source* parts_;          // null where no field is large
@@ -95,7 +102,7 @@ template <class From, class Access>
 void show_living(From&& from, std::string_view table, bytes_view start,
                  function_ref<bool(row_record&)> each, Access&& access) {
   from.for_each(table, start,
-                [&](bytes_view key, const shared_bytes& packed) {
+                [&](bytes_view key, bytes_view packed) {
                   if (!crdt::read_cell(packed).alive()) return true;
                   row_access row = access(key, packed);
                   return each(row);

@@ -7,10 +7,12 @@
 // Thread-safety: as what is walked over.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "joinery/base/byte_buffer.hpp"
 #include "joinery/base/result.hpp"
 #include "joinery/base/shared_bytes.hpp"
 #include "joinery/base/short_bytes.hpp"
@@ -22,6 +24,9 @@ namespace joinery::state {
 struct stored_record {
   shared_bytes packed;
   std::uint64_t position = 0;
+
+  stored_record() = default;
+  stored_record(shared_bytes p, std::uint64_t at) : packed(std::move(p)), position(at) {}
 };
 
 /// How much is read at once.
@@ -30,20 +35,44 @@ struct batch_limits {
   std::size_t size = std::size_t{256} << 10;  ///< about; one record is always read
 };
 
-/// Records in key order; `more` when there may be others behind the last one.
-struct stored_batch {
-  std::vector<std::pair<short_bytes, stored_record>> records;
-  bool more = false;
+/// Records in key order, one behind the other in one piece of memory, which is used again.
+class stored_batch {
+ public:
+  bool more = false;  ///< there may be others behind the last one
+
+  /// Precondition: neither is part of it.
+  void add(bytes_view key, bytes_view packed) {
+    places_.push_back({content_.size(), key.size(), packed.size()});
+    auto* const at = content_.room(key.size() + packed.size());
+    std::copy_n(key.data(), key.size(), at);
+    std::copy_n(packed.data(), packed.size(), at + key.size());
+    content_.added(key.size() + packed.size());
+  }
+  void clear() noexcept {
+    more = false;
+    places_.clear();
+    content_.clear();
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept { return places_.size(); }
+  [[nodiscard]] bool empty() const noexcept { return places_.empty(); }
+  [[nodiscard]] bytes_view key(std::size_t i) const noexcept {
+    const auto& p = places_[i];
+    return {content_.view().data() + p.at, p.key};
+  }
+  [[nodiscard]] bytes_view packed(std::size_t i) const noexcept {
+    const auto& p = places_[i];
+    return {content_.view().data() + p.at + p.key, p.packed};
+  }
+  [[nodiscard]] bytes_view last_key() const noexcept { return key(size() - 1); }
+
+ private:
+  struct place {
+    std::size_t at, key, packed;  // where it begins, and how long its parts are
+  };
+  byte_buffer content_;
+  std::vector<place> places_;
 };
-/// Puts a record in the place of the one at `at`, whose memory is used again, or behind the last.
-inline void put_at(stored_batch& batch, std::size_t at, bytes_view key, bytes_view packed,
-                   std::uint64_t position) {
-  if (at == batch.records.size()) batch.records.emplace_back();
-  auto& [name, record] = batch.records[at];
-  name = short_bytes{key};
-  record.packed.replace(0, record.packed.size(), packed);
-  record.position = position;
-}
 struct newer_batch {
   std::vector<std::pair<short_bytes, shared_bytes>> records;
   bool more = false;
@@ -62,10 +91,9 @@ concept cold_records = requires(C& c, name_index table, bytes_view key, batch_li
 namespace detail {
 
 /// The last key up to which both batches are complete; nothing when both are to their ends.
-inline std::optional<short_bytes> known_up_to(const stored_batch& stored,
-                                              const newer_batch& newer) {
-  std::optional<short_bytes> end;
-  if (stored.more) end = stored.records.back().first;
+inline std::optional<bytes_view> known_up_to(const stored_batch& stored, const newer_batch& newer) {
+  std::optional<bytes_view> end;
+  if (stored.more) end = stored.last_key();
   if (newer.more && (!end || newer.records.back().first < *end)) end = newer.records.back().first;
   return end;
 }
@@ -73,23 +101,26 @@ inline std::optional<short_bytes> known_up_to(const stored_batch& stored,
 /// Calls `each(key, packed) -> bool` for what both hold up to `end`, the newer one where both have
 /// a key; false when it stopped.
 template <class F>
-bool visit_merged(stored_batch& stored, const newer_batch& newer,
-                  const std::optional<short_bytes>& end, F&& each) {
-  auto s = stored.records.begin();
+bool visit_merged(const stored_batch& stored, const newer_batch& newer,
+                  const std::optional<bytes_view>& end, F&& each) {
+  std::size_t s = 0;
+  if (newer.records.empty() && !newer.more) {  // `end` is the last one's key, or nothing
+    for (; s < stored.size(); ++s)
+      if (!each(stored.key(s), stored.packed(s))) return false;
+    return true;
+  }
   auto n = newer.records.begin();
-  const auto within = [&](auto at, const auto& records) {
-    return at != records.end() && (!end || at->first <= *end);
-  };
   for (;;) {
-    const bool has_s = within(s, stored.records), has_n = within(n, newer.records);
+    const bool has_s = s < stored.size() && (!end || stored.key(s) <= *end);
+    const bool has_n = n != newer.records.end() && (!end || n->first <= *end);
     if (!has_s && !has_n) return true;
-    const bool take_n = has_n && (!has_s || n->first <= s->first);
-    if (take_n && has_s && s->first == n->first) ++s;
+    const bool take_n = has_n && (!has_s || n->first <= stored.key(s));
+    if (take_n && has_s && n->first == stored.key(s)) ++s;
     if (take_n) {
-      if (!n->second.empty() && !each(bytes_view{n->first}, n->second)) return false;
+      if (!n->second.empty() && !each(bytes_view{n->first}, bytes_view{n->second})) return false;
       ++n;
     } else {
-      if (!each(bytes_view{s->first}, std::as_const(s->second.packed))) return false;
+      if (!each(stored.key(s), stored.packed(s))) return false;
       ++s;
     }
   }
@@ -97,23 +128,28 @@ bool visit_merged(stored_batch& stored, const newer_batch& newer,
 
 }  // namespace detail
 
-/// Walks `table` from `from` on: `each(key, const shared_bytes&) -> bool`, false stops.
-/// `newer(table, key, limits) -> newer_batch` gives what takes the place of stored records. What
-/// `each` sees of a batch is the state when the batch began.
+/// Walks `table` from `from` on: `each(key, packed) -> bool`, false stops; both last until it
+/// returns, whatever it writes. `newer(table, key, limits) -> newer_batch` gives what takes the
+/// place of stored records. What `each` sees of a batch is the state when the batch began. After an
+/// error `from` is behind what was shown.
 template <class Newer, cold_records C, class F>
-result<> walk_records(Newer&& newer, C& cold, name_index table, bytes_view from, F&& each) {
+result<> walk_on(Newer&& newer, C& cold, name_index table, bytes& from, F&& each) {
   const batch_limits limits;
-  bytes next{from};
   for (stored_batch spare;;) {
-    auto stored = cold.load_from(table, next, limits, std::move(spare));
+    auto stored = cold.load_from(table, from, limits, std::move(spare));
     if (!stored) return stored.error();
-    const newer_batch changed = newer(table, bytes_view{next}, limits);
+    const newer_batch changed = newer(table, bytes_view{from}, limits);
     const auto end = detail::known_up_to(*stored, changed);
     if (!detail::visit_merged(*stored, changed, end, each)) return {};
     if (!end) return {};
-    next.assign(end->view()).push_back('\0');
+    from.assign(*end).push_back('\0');
     spare = std::move(*stored);
   }
+}
+template <class Newer, cold_records C, class F>
+result<> walk_records(Newer&& newer, C& cold, name_index table, bytes_view from, F&& each) {
+  bytes next{from};
+  return walk_on(newer, cold, table, next, each);
 }
 
 }  // namespace joinery::state

@@ -145,20 +145,26 @@ class working_set {
   /// Walks `table` from `from` in key order (walk.hpp). `each` may change the working set.
   template <cold_records C, class F>
   result<> for_each(C& cold, name_index table, bytes_view from, F&& each) {
+    bytes next{from};
+    return walk_on(cold, table, next, each);
+  }
+  /// After an error `from` is behind what was shown.
+  template <cold_records C, class F>
+  result<> walk_on(C& cold, name_index table, bytes& from, F&& each) {
     const auto newest = [this](auto t, auto key, auto limits) {
       put_in_order();
       return newer(t, key, limits);
     };
-    return walk_records(newest, cold, table, from, each);
+    return state::walk_on(newest, cold, table, from, each);
   }
 
-  /// Walks the parts that `of` names, from the one of `element` on: `each(beginning, const
-  /// shared_bytes&) -> bool`.
+  /// Walks the parts that `of` names, from the one of `element` on: `each(beginning, part) ->
+  /// bool`.
   template <cold_records C, class F>
   result<> for_each_part(C& cold, const part_group& of, bytes_view element, F&& each) {
     const auto prefix = parts_prefix(of);
     return for_each(cold, parts_of(of.table), part_key(of, element),
-                    [&](bytes_view key, const shared_bytes& part) {
+                    [&](bytes_view key, bytes_view part) {
                       return key.starts_with(prefix) && each(key.substr(prefix.size()), part);
                     });
   }
@@ -250,9 +256,9 @@ class working_set {
       unlink(s);
       memory_ -= s.weight_;
       slots_.erase(s.hash_, &s);
-      slots_.fit();
       s.packed = {};
       spare_.reset(&s);  // most likely another one takes its place
+      slots_.fit();
     }
   }
   /// Forgets everything: what is stored is about to mean something else. Precondition: nothing is
