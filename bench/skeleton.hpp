@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "fitness_w.hpp"
+#include "joinery/base/prefetch.hpp"
 
 namespace bench {
 
@@ -50,7 +51,7 @@ class skeleton {
     for (int i = 0; i < 8 && later < end; ++i) later = after(later);
     for (const char* at = frame.data(); at < end; ++ops) {
       if (later < end) {
-        __builtin_prefetch(&slots_[home(hash_of(later))]);
+        joinery::prefetch(&slots_[home(hash_of(later))]);
         later = after(later);
       }
       if (soon < end) {
@@ -124,9 +125,9 @@ class skeleton {
     if (s.index == 0) return;
     const auto* r = reinterpret_cast<const char*>(&records_[s.index - 1]);
     const auto field = static_cast<std::uint8_t>(op[17]);
-    __builtin_prefetch(r);
+    joinery::prefetch(r);
     if (op[16] == fitness_op::set)
-      __builtin_prefetch(r + offsetof(record, cells) + field * sizeof(cell));
+      joinery::prefetch(r + offsetof(record, cells) + field * sizeof(cell));
   }
 
   /// The record, made when there is none.

@@ -50,6 +50,14 @@ TEST_CASE("every header opens with its purpose and its thread-safety") {
 
 TEST_CASE("headers define no macros") { CHECK(report(check_macros(headers())) == ""); }
 
+TEST_CASE("nothing is fetched ahead in a way that compilers leave out") {
+  CHECK(report(check_prefetching(headers())) == "");
+  CHECK(report(check_prefetching(read_tree(root, "bench", {".hpp", ".cpp"}))) == "");
+  CHECK(check_prefetching(planted("int a;\n__builtin_"
+                                  "prefetch(&a);\n")) ==
+        at_line(2, "a fetch that may be left out"));
+}
+
 TEST_CASE("headers open no namespace to their users") {
   CHECK(report(check_using(headers())) == "");
 }

@@ -123,6 +123,24 @@ inline complaints check_macros(const source_tree& headers) {
   return found;
 }
 
+/// Whoever tells the processor what to fetch uses joinery::prefetch: a function that does nothing
+/// else is taken for one without effect by g++, and not called.
+inline complaints check_prefetching(const source_tree& sources) {
+  complaints found;
+  for (const auto& file : sources) {
+    if (file.path.ends_with("base/prefetch.hpp")) continue;
+    std::size_t number = 0;
+    const auto code = without_comments(file.text);
+    for (const auto line : lines_of(code)) {
+      ++number;
+      if (line.find("__builtin_"
+                    "prefetch") != std::string_view::npos)
+        found.push_back(place(file, number) + "a fetch that may be left out");
+    }
+  }
+  return found;
+}
+
 namespace detail {
 
 /// Does the text before an opening brace open a namespace?

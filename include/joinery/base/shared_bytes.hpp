@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "joinery/base/edits.hpp"
+#include "joinery/base/prefetch.hpp"
 
 namespace joinery {
 
@@ -47,9 +48,8 @@ class shared_bytes {
 
   /// Tells the processor that the content will be wanted soon.
   void expect() const noexcept {
-    constexpr std::size_t line = 64, most = 8 * line;
-    for (std::size_t at = 0; block_ != nullptr && at < most; at += line)
-      __builtin_prefetch(reinterpret_cast<const char*>(block_) + at);
+    constexpr std::size_t most = 512;
+    if (block_ != nullptr) prefetch(block_, most);
   }
 
   void clear() noexcept {

@@ -383,17 +383,17 @@ class engine : public detail::mending<engine<Storage>>,
     if (migrates_again) schema_.mark_undone();
     for (auto& [name, data] : batch.to_hold) held_.add(name, std::move(data));
     for (const auto& name : batch.to_drop) held_.erase(name);
-    for (const auto& a : batch.accepted) {
-      if (!held_.empty()) held_.erase({a->parsed.origin, a->parsed.seq});
-      state_.fold(a->at, a->parsed, a->here, a->place.chain, a->place.position, this->feed());
+    batch.for_each_accepted([&](const auto& a) {
+      if (!held_.empty()) held_.erase({a.parsed.origin, a.parsed.seq});
+      state_.fold(a.at, a.parsed, a.here, a.place.chain, a.place.position, this->feed());
       if (own) this->tell_local();
-      this->feed().finish({a->parsed.origin, a->parsed.seq, a->parsed.time, own, false});
-      snapshots_.logged(a->data.size());
-      state_.logged_bytes += a->data.size();
-      upkeep_.took(a->parsed, own, now_ms());
-      report.operations += a->parsed.ops.size();
-      report.records += a->parsed.records.size();
-    }
+      this->feed().finish({a.parsed.origin, a.parsed.seq, a.parsed.time, own, false});
+      snapshots_.logged(a.data.size());
+      state_.logged_bytes += a.data.size();
+      upkeep_.took(a.parsed, own, now_ms());
+      report.operations += a.parsed.ops.size();
+      report.records += a.parsed.records.size();
+    });
     report.integrated = batch.accepted.size();
     for (const auto& [name, data] : batch.outrun)
       static_cast<void>(this->note_fork(name.first, name.second, data));

@@ -174,6 +174,23 @@ class intake {
     for (const auto& name : to_drop) to.erase(area::held, held_changesets::storage_key(name));
   }
 
+  /// Calls `each` for what was accepted, in order. A write to a device takes so long that records
+  /// are not in the processor's caches any more: each one's are fetched while those before it are
+  /// at work.
+  template <class F>
+  void for_each_accepted(F&& each) const {
+    constexpr std::size_t ahead = 2;
+    const auto expect = [&](std::size_t i) {
+      if (i < accepted.size()) accepted[i]->here.expect_slots();
+      if (i > 0 && i <= accepted.size()) accepted[i - 1]->here.expect_bytes();
+    };
+    for (std::size_t i = 0; i < ahead; ++i) expect(i);
+    for (std::size_t i = 0; i < accepted.size(); ++i) {
+      expect(i + ahead);
+      each(*accepted[i]);
+    }
+  }
+
   /// How many bytes of changesets are to be stored.
   [[nodiscard]] std::size_t size() const noexcept {
     std::size_t sum = 0;

@@ -25,6 +25,20 @@ struct resolved_changeset {
   std::vector<looked_up_part> parts;               ///< by operation; empty when there are none
   std::vector<std::uint64_t> hashes;               // of the records' names
 
+  /// It is folded soon: the processor may fetch its slots, and once they are there, their bytes.
+  void expect_slots() const noexcept {
+    for (const auto* s : records)
+      if (s != nullptr) s->expect();
+    for (const auto& p : parts)
+      if (p.at != nullptr) p.at->expect();
+  }
+  void expect_bytes() const noexcept {
+    for (const auto* s : records)
+      if (s != nullptr) s->packed.expect();
+    for (const auto& p : parts)
+      if (p.at != nullptr) p.at->packed.expect();
+  }
+
   void clear() noexcept {
     names.clear();
     records.clear();

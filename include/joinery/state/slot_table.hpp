@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "joinery/base/prefetch.hpp"
+
 namespace joinery::state {
 
 template <class T>
@@ -50,13 +52,13 @@ class slot_table {
 
   /// A search for this hash comes soon.
   void expect(std::uint64_t hash) const noexcept {
-    if (!places_.empty()) __builtin_prefetch(&places_[home(hash)]);
+    if (!places_.empty()) prefetch(&places_[home(hash)]);
   }
   /// So soon that its place is known already.
   void expect_item(std::uint64_t hash) const noexcept {
     if (places_.empty()) return;
     for (auto i = home(hash); places_[i].item != nullptr; i = next(i))
-      if (places_[i].hash == hash) return expect_all(places_[i].item);
+      if (places_[i].hash == hash) return prefetch(places_[i].item, sizeof(T));
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -87,11 +89,6 @@ class slot_table {
   }
   [[nodiscard]] std::size_t next(std::size_t i) const noexcept {
     return (i + 1) & (places_.size() - 1);
-  }
-  static void expect_all(const T* item) noexcept {
-    constexpr std::size_t line = 64;
-    for (std::size_t at = 0; at < sizeof(T); at += line)
-      __builtin_prefetch(reinterpret_cast<const char*>(item) + at);
   }
   void put(std::uint64_t hash, T* item) noexcept {
     auto i = home(hash);

@@ -57,6 +57,8 @@ class working_set {
     slot& operator=(const slot&) = delete;
     [[nodiscard]] bool dirty() const noexcept { return dirty_; }
     [[nodiscard]] const record_name& name() const noexcept { return name_; }
+    /// Tells the processor that it will be wanted soon.
+    void expect() const noexcept { prefetch(this, sizeof(slot)); }
 
    private:
     friend class working_set;

@@ -48,10 +48,10 @@ class shelf {
   }
   /// Has memory fetch where a slot's string is, or, once that is there, the string.
   void prefetch(std::size_t slot) const noexcept {
-    if (slot < slots_.size()) __builtin_prefetch(&slots_[slot]);
+    if (slot < slots_.size()) joinery::prefetch(&slots_[slot]);
   }
   void prefetch_text(std::size_t slot) const noexcept {
-    if (slot < slots_.size()) __builtin_prefetch(room_.data() + slots_[slot].at);
+    if (slot < slots_.size()) joinery::prefetch(room_.data() + slots_[slot].at);
   }
   [[nodiscard]] std::uint32_t label(std::size_t slot) const noexcept { return slots_[slot].label; }
 

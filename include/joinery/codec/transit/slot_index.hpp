@@ -11,6 +11,8 @@
 #include <optional>
 #include <vector>
 
+#include "joinery/base/prefetch.hpp"
+
 namespace joinery::codec::transit {
 
 class slot_index {
@@ -28,7 +30,7 @@ class slot_index {
 
   /// Has memory fetch what a look-up will read.
   void prefetch(std::uint64_t hash) const noexcept {
-    if (!entries_.empty()) __builtin_prefetch(&entries_[bucket_of(hash)]);
+    if (!entries_.empty()) joinery::prefetch(&entries_[bucket_of(hash)]);
   }
   /// A slot that may hold what has `hash`; 0 when there is none.
   [[nodiscard]] std::uint32_t guess(std::uint64_t hash) const noexcept {
