@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace joinery::codec::transit {
@@ -85,6 +86,31 @@ inline void limit_depths(std::span<std::uint32_t> depths) {
     }
 }
 
+/// The lowest `length` bits of a code, the last one first.
+constexpr std::uint16_t reversed(unsigned code, unsigned length) noexcept {
+  constexpr std::array<std::uint16_t, 16> nibble{0, 8, 4, 12, 2, 10, 6, 14,
+                                                 1, 9, 5, 13, 3, 11, 7, 15};
+  static_assert(longest_code <= 12);
+  const auto all = nibble[code & 15] << 8 | nibble[code >> 4 & 15] << 4 | nibble[code >> 8 & 15];
+  return static_cast<std::uint16_t>(all >> (12 - length));
+}
+
+/// Calls `each(symbol)` for those that were counted, ascending. Most are not: four at a time.
+template <class F>
+void for_each_counted(const symbol_counts& counts, F&& each) {
+  constexpr std::size_t step = 4;
+  std::size_t s = 0;
+  for (; s + step <= symbol_count; s += step) {
+    std::uint64_t four = 0;
+    std::memcpy(&four, &counts[s], sizeof four);
+    if (four == 0) continue;
+    for (auto i = s; i < s + step; ++i)
+      if (counts[i] > 0) each(i);
+  }
+  for (; s < symbol_count; ++s)
+    if (counts[s] > 0) each(s);
+}
+
 }  // namespace detail
 
 /// Gives each symbol that was counted to `each(coded_symbol)`. A single one has the one bit 0.
@@ -92,8 +118,9 @@ template <class F>
 void assign_codes(const symbol_counts& counts, F&& each) {
   std::array<std::uint32_t, symbol_count> order, depths;
   std::size_t n = 0;
-  for (std::uint32_t s = 0; s < symbol_count; ++s)
-    if (counts[s] > 0) order[n++] = static_cast<std::uint32_t>(counts[s]) << 9 | s;
+  detail::for_each_counted(counts, [&](std::size_t s) {
+    order[n++] = static_cast<std::uint32_t>(counts[s]) << 9 | static_cast<std::uint32_t>(s);
+  });
   if (n == 0) return;
   if (n == 1) return each(coded_symbol{static_cast<std::uint16_t>(order[0] & 511), 1, 0});
   std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n));
@@ -109,11 +136,9 @@ void assign_codes(const symbol_counts& counts, F&& each) {
     next[d + 1] = static_cast<std::uint16_t>((next[d] + of_length[d]) << 1);
   for (auto i = n; i-- > 0;) {
     const auto length = used[i];
-    std::uint16_t forward = next[length]++, backward = 0;
-    for (unsigned bit = 0; bit < length; ++bit, forward >>= 1)
-      backward = static_cast<std::uint16_t>(backward << 1 | (forward & 1));
     each(coded_symbol{static_cast<std::uint16_t>(order[i] & 511),
-                      static_cast<std::uint16_t>(length), backward});
+                      static_cast<std::uint16_t>(length),
+                      detail::reversed(next[length]++, length)});
   }
 }
 

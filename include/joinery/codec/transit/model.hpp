@@ -59,6 +59,23 @@ class symbol_history {
   std::uint32_t due_ = 4;
 };
 
+/// Learns symbols that went another way, one after the other; makes the code once, at the end:
+/// nothing went in those between. `has_code(symbol)` tells, `gets_code(symbol)` is told.
+template <class Has, class Gets, class Make>
+void learn_all(symbol_history& history, bytes_view symbols, Has&& has_code, Gets&& gets_code,
+               Make&& make_code) {
+  symbol_counts of_code{};
+  bool due = false;
+  for (const char c : symbols) {
+    const auto symbol = static_cast<std::uint8_t>(c);
+    if (!(has_code(symbol) ? history.count(symbol) : history.count_new(symbol))) continue;
+    of_code = history.renew();
+    due = true;
+    for_each_counted(of_code, gets_code);
+  }
+  if (due) make_code(of_code);
+}
+
 constexpr unsigned bits_of(std::uint64_t value) noexcept {
   return static_cast<unsigned>(std::bit_width(value));
 }
@@ -90,9 +107,12 @@ class model_writer {
       symbols.remove_prefix(1);
     }
   }
-  /// A symbol that went another way.
-  void learn(std::uint8_t symbol) {
-    if (codes_[symbol] != 0 ? history_.count(symbol) : history_.count_new(symbol)) renew();
+  /// Symbols that went another way.
+  void learn(bytes_view symbols) {
+    detail::learn_all(
+        history_, symbols, [&](std::uint8_t symbol) { return codes_[symbol] != 0; },
+        [&](std::size_t symbol) { codes_[symbol] |= 1; },
+        [&](const symbol_counts& counts) { make_code(counts); });
   }
   /// How many bits `symbol` takes now.
   [[nodiscard]] unsigned cost(std::uint8_t symbol) const noexcept {
@@ -122,8 +142,9 @@ class model_writer {
     history_.counted(n);
     return n;
   }
-  void renew() {
-    assign_codes(history_.renew(), [&](const coded_symbol& c) {
+  void renew() { make_code(history_.renew()); }
+  void make_code(const symbol_counts& counts) {
+    assign_codes(counts, [&](const coded_symbol& c) {
       codes_[c.symbol] = static_cast<std::uint16_t>(c.code << 4 | c.length);
     });
   }
@@ -156,8 +177,11 @@ class model_reader {
       if (at < out.size()) out[at++] = static_cast<char>(get(in));  // new, or a new code is due
     }
   }
-  void learn(std::uint8_t symbol) {
-    if (known_[symbol] ? history_.count(symbol) : history_.count_new(symbol)) renew();
+  void learn(bytes_view symbols) {
+    detail::learn_all(
+        history_, symbols, [&](std::uint8_t symbol) { return known_[symbol]; },
+        [&](std::size_t symbol) { known_[symbol] = true; },
+        [&](const symbol_counts& counts) { make_code(counts); });
   }
 
  private:
@@ -189,12 +213,13 @@ class model_reader {
   std::uint8_t get_new(bit_reader& in, std::uint64_t word, unsigned length) {
     const auto symbol = static_cast<std::uint8_t>(word);
     in.skip(length + 8);
-    learn(symbol);
+    if (known_[symbol] ? history_.count(symbol) : history_.count_new(symbol)) renew();
     return symbol;
   }
-  void renew() {
+  void renew() { make_code(history_.renew()); }
+  void make_code(const symbol_counts& counts) {
     if (!table_) table_ = std::make_unique<table>();
-    assign_codes(history_.renew(), [&](const coded_symbol& c) {
+    assign_codes(counts, [&](const coded_symbol& c) {
       known_[c.symbol] = true;
       const auto entry = static_cast<std::uint16_t>(c.symbol << 4 | c.length);
       for (std::size_t at = c.code; at < table_->size(); at += std::size_t{1} << c.length)

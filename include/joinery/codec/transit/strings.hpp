@@ -118,9 +118,7 @@ class string_writer {
       form = string_form::plain;
       body += pending_;
     }
-    if (form != string_form::coded)
-      for (const char c : bytes_view{pending_}.substr(0, learnt_sample))
-        model_.learn(static_cast<std::uint8_t>(c));
+    if (form != string_form::coded) model_.learn(bytes_view{pending_}.substr(0, learnt_sample));
     pending_.clear();
     if (pending_.capacity() > kept) pending_ = bytes{};
     return form;
@@ -133,11 +131,15 @@ class string_writer {
   /// What the model's codes come to, in bytes: those of now, or those that it will have learnt.
   [[nodiscard]] std::size_t estimate() const {
     std::size_t now = 0;
-    for (const char c : pending_) now += model_.cost(static_cast<std::uint8_t>(c));
-    if (now / 8 < pending_.size() - pending_.size() / 8 || pending_.size() < learnt_sample)
+    if (pending_.size() < learnt_sample) {
+      for (const char c : pending_) now += model_.cost(static_cast<std::uint8_t>(c));
       return now / 8 + 1;
+    }
     std::array<std::uint32_t, 256> counts{};
     for (const char c : pending_) ++counts[static_cast<std::uint8_t>(c)];
+    for (std::size_t s = 0; s < counts.size(); ++s)
+      now += counts[s] * std::size_t{model_.cost(static_cast<std::uint8_t>(s))};
+    if (now / 8 < pending_.size() - pending_.size() / 8) return now / 8 + 1;
     double later = 0;
     const auto all = static_cast<double>(pending_.size());
     for (const auto n : counts)
@@ -192,8 +194,7 @@ class string_reader {
         if (!stream.take(body, data_)) return false;
         break;
     }
-    for (const char c : bytes_view{data_}.substr(0, learnt_sample))
-      model_.learn(static_cast<std::uint8_t>(c));
+    model_.learn(bytes_view{data_}.substr(0, learnt_sample));
     return true;
   }
 
