@@ -48,7 +48,7 @@ class shared_bytes {
 
   /// Tells the processor that the content will be wanted soon.
   void expect() const noexcept {
-    constexpr std::size_t most = 512;
+    constexpr std::size_t most = 384;
     if (block_ != nullptr) prefetch(block_, most);
   }
 

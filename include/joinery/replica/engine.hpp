@@ -351,8 +351,13 @@ class engine : public detail::mending<engine<Storage>>,
     }
     const auto damaged =
         own ? detail::damaged_records::refused : detail::damaged_records::known_left_out;
-    for (const auto& a : batch.accepted)
-      if (auto done = this->make_ready(a->parsed, damaged, a->here); !done) return done.error();
+    for (const auto& a : batch.accepted) state_.look_up(a->parsed, a->here);
+    for (std::size_t i = 0; i < batch.accepted.size(); ++i) {
+      auto& a = *batch.accepted[i];
+      if (i == 0) state_.expect(a.here);
+      if (i + 1 < batch.accepted.size()) state_.expect(batch.accepted[i + 1]->here);
+      if (auto done = this->make_ready(a.parsed, damaged, a.here); !done) return done.error();
+    }
 
     if (auto admitted = gate_.admit(now_ms(), options_.full_retry_ms); !admitted)
       return admitted.error();

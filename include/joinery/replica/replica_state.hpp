@@ -176,18 +176,24 @@ struct replica_state {
            indexes.find(names[table], names[field.name], field.type) == nullptr;
   }
 
-  /// Gives every name in `c` an index and reads its records and parts in, so that `fold` cannot
-  /// fail. Records that were found damaged count as an error, or are left out: `fold` passes them
-  /// over, and they are rebuilt from the log. It passes over those as well that `waits(table)`
-  /// tells of: they are folded later (pending_tail.hpp).
-  template <state::cold_records C, class F>
-  result<> prepare(const codec::changeset& c, C& cold, damaged_records damaged,
-                   resolved_changeset& is, F&& waits) {
+  /// Gives every name in `c` an index.
+  void look_up(const codec::changeset& c, resolved_changeset& is) {
     is.clear();
     for (const auto& s : c.seen) index_of(s.replica);
     for (const auto name : c.names) is.names.push_back(names.add(name));
     for (const auto& r : c.records) is.hashes.push_back(records.expect(is.names[r.table], r.key));
+  }
+  /// What was looked up is read in soon.
+  void expect(const resolved_changeset& is) const noexcept {
     for (const auto hash : is.hashes) records.expect_soon(hash);
+  }
+  /// Reads the records and parts in of what was looked up, so that `fold` cannot fail. Records that
+  /// were found damaged count as an error, or are left out: `fold` passes them over, and they are
+  /// rebuilt from the log. It passes over those as well that `waits(table)` tells of: they are
+  /// folded later (pending_tail.hpp).
+  template <state::cold_records C, class F>
+  result<> read_in(const codec::changeset& c, C& cold, damaged_records damaged,
+                   resolved_changeset& is, F&& waits) {
     for (std::size_t i = 0; i < c.records.size(); ++i) {
       const auto& r = c.records[i];
       const auto table = is.names[r.table];
@@ -212,6 +218,14 @@ struct replica_state {
       is.parts[i] = *part;
     }
     return {};
+  }
+  /// All of it for one changeset.
+  template <state::cold_records C, class F>
+  result<> prepare(const codec::changeset& c, C& cold, damaged_records damaged,
+                   resolved_changeset& is, F&& waits) {
+    look_up(c, is);
+    expect(is);
+    return read_in(c, cold, damaged, is, waits);
   }
   template <state::cold_records C>
   result<> prepare(const codec::changeset& c, C& cold, damaged_records damaged,

@@ -78,7 +78,7 @@ class tail_folding {
       if (auto done = fold_in(*table, c.records[i].key); !done) return done;
     }
     auto cold = cold_but_tail();
-    return state().prepare(c, cold, damaged, is);
+    return state().read_in(c, cold, damaged, is, [](state::name_index) { return false; });
   }
   /// Folds everything in. What is damaged is left out, and made anew from the log if that goes.
   result<> fold_rest() { return fold_some(~std::size_t{0}); }
