@@ -26,6 +26,13 @@ const T* value_of(const result<T>& r) {
   return nullptr;
 }
 
+bytes written(const history::dot_run& run) {
+  bytes out;
+  byte_writer w{out};
+  history::write_run(w, run);
+  return out;
+}
+
 template <class Read, class Write>
 void check_round(bytes_view content, Read read, Write write) {
   const auto first = read(content);
@@ -118,8 +125,7 @@ void check_content(const entry& e, bytes_view content) {
     case 7:
       check_log_entry(content);
       return check_round(
-          content, [&](bytes_view c) { return history::read_run_content(e.key, c); },
-          history::write_run);
+          content, [&](bytes_view c) { return history::read_run_content(e.key, c); }, written);
     case 8: return check_index_key(e.key, content);
     default: return;
   }
@@ -173,7 +179,7 @@ std::vector<bytes> seeds() {
   add(7, history::dot_key({1, 4}), bytes(40, '\1'));
   auto run = history::dot_run::begin({1, 4}, 9, {});
   for (const std::uint64_t at : {10u, 12u, 30u}) run.extend(at, {});
-  add(7, history::dot_key({1, 4}), history::write_run(run));
+  add(7, history::dot_key({1, 4}), written(run));
   history::entry_packer packer;
   for (int n = 0; n < 3; ++n) {
     codec::changeset_writer c;

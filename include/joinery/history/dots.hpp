@@ -86,18 +86,20 @@ struct dot_run {
   }
 };
 
-inline bytes write_run(const dot_run& run) {
-  bytes content;
-  byte_writer w{content};
+inline void write_run(byte_writer& w, const dot_run& run) {
   w.fixed64(run.position);
   w.raw(run.chain.view());
   if (run.count > 1) w.varint(run.count);
   for (const auto step : run.steps) w.varint(step);
-  return content;
 }
 template <storage_writer W>
 void put_run(W& to, const dot_run& run) {
-  put_sealed(to, area::dots, dot_key(run.first), write_run(run));
+  constexpr std::size_t position_chain_and_count = 8 + 32 + 3;
+  put_sealed_in_place(to, area::dots, dot_key(run.first),
+                      position_chain_and_count + run.steps.size(), [&](bytes& value) {
+                        byte_writer w{value};
+                        write_run(w, run);
+                      });
 }
 
 /// Errors: malformed.

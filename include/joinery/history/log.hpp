@@ -37,21 +37,14 @@ void put_entry(W& to, std::uint64_t first, std::span<const bytes_view> changeset
   constexpr std::size_t worth_packing = 1024;
   const auto key = position_key(first);
   const auto size = plain_entry_size(changesets);
-  bytes content;
   if (packs_log(to) && size >= worth_packing) {
     entry_packer packer;
     for (const auto c : changesets) packer.add(c);
-    content = packer.finish();
+    const auto content = packer.finish();
     if (content.size() < size) return put_sealed(to, area::log, key, content);
-    content.clear();
   }
-  // Sealed in place: in memory this is what a write consists of.
-  constexpr auto place = static_cast<std::uint8_t>(area::log);
-  content.reserve(8 + size);
-  content.assign(8, '\0');
-  plain_entry(content, changesets);
-  codec::seal(place, key, content);
-  to.put(area::log, key, std::move(content));
+  put_sealed_in_place(to, area::log, key, size,
+                      [&](bytes& value) { plain_entry(value, changesets); });
 }
 
 /// The first position of the entry that `position` is in, if any is: of the last one that begins
@@ -188,6 +181,7 @@ void put_dot(W& to, dot at, const log_place& place) {
 /// Puts the runs of changesets that make one entry, from position `first` on.
 template <storage_writer W>
 void put_runs(W& to, std::uint64_t first, std::span<const appended> changesets) {
+  if (changesets.size() == 1) return put_dot(to, changesets[0].at, {first, changesets[0].chain});
   constexpr std::size_t looked_at = 16;  // of an origin that comes up seldom there are more runs
   std::vector<dot_run> runs;
   for (std::size_t i = 0; i < changesets.size(); ++i) {

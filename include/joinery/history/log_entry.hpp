@@ -47,7 +47,7 @@ class entry_packer {
 
   /// The entry's content. Precondition: `count() > 0`. Ends this.
   bytes finish() {
-    if (encoder_.count() > 0) end_frame();
+    if (encoder_.count() > 0) end_frame(true);
     bytes out;
     out.reserve(frames_.size() + 8);
     byte_writer w{out};
@@ -58,9 +58,9 @@ class entry_packer {
   }
 
  private:
-  void end_frame() {
+  void end_frame(bool last = false) {
     frame_.clear();
-    encoder_.finish(frame_);
+    encoder_.finish(frame_, last);
     byte_writer{frames_}.block(frame_);
     framed_ = size_;
   }

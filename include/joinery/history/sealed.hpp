@@ -65,6 +65,18 @@ inline result<bytes_view> open_sealed(area where, bytes_view key, bytes_view val
   return damaged_entry(where, key);
 }
 
+/// The same of a content of about `size` bytes that `write(bytes&)` appends: it is sealed where it
+/// is, and taken over by a storage that keeps values as they are given.
+template <storage_writer W, class F>
+void put_sealed_in_place(W& to, area where, bytes_view key, std::size_t size, F&& write) {
+  bytes value;
+  value.reserve(8 + size);
+  value.assign(8, '\0');
+  write(value);
+  codec::seal(static_cast<std::uint8_t>(where), key, value);
+  to.put(where, key, std::move(value));
+}
+
 template <storage_view V>
 result<std::optional<bytes_view>> get_sealed(V& from, area where, bytes_view key) {
   const auto value = from.get(where, key);

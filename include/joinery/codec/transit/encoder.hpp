@@ -45,15 +45,16 @@ class encoder {
     return bits_.size() / 8 + texts_.size() + blobs_.size() + frame_slack;
   }
 
-  /// Appends the frame to `out` and begins the next. Precondition: `count() > 0`.
-  void finish(bytes& out) {
+  /// Appends the frame to `out` and begins the next, unless this is the end of the stream.
+  /// Precondition: `count() > 0`.
+  void finish(bytes& out, bool ends = false) {
     out.reserve(out.size() + bound());
     body_.clear();
     coded_.clear();
     const auto text_size = texts_.size(), blob_size = blobs_.size();
-    const auto text_form = texts_.close(stream_, body_, coded_);
+    const auto text_form = texts_.close(stream_, body_, coded_, ends);
     const auto split = body_.size();
-    const auto blob_form = blobs_.close(stream_, body_, coded_);
+    const auto blob_form = blobs_.close(stream_, body_, coded_, ends);
     byte_writer w{out};
     w.u8(static_cast<std::uint8_t>((count_ < 16 ? count_ : 0) |
                                    static_cast<unsigned>(text_form) << 4 |

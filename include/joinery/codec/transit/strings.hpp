@@ -104,8 +104,9 @@ class string_writer {
   void add(bytes_view data) { pending_ += data; }
   [[nodiscard]] std::size_t size() const noexcept { return pending_.size(); }
 
-  /// Puts them into the frame: bytes to `body`, bits to `bits`. Gives the form.
-  string_form close(stream_writer& stream, bytes& body, bit_writer& bits) {
+  /// Puts them into the frame: bytes to `body`, bits to `bits`. Gives the form. `ends`: nothing
+  /// comes after this frame, so that nothing is learnt for it.
+  string_form close(stream_writer& stream, bytes& body, bit_writer& bits, bool ends) {
     if (pending_.empty()) return string_form::none;
     const auto coded = estimate();
     auto form = coded < pending_.size() ? string_form::coded : string_form::plain;
@@ -118,7 +119,8 @@ class string_writer {
       form = string_form::plain;
       body += pending_;
     }
-    if (form != string_form::coded) model_.learn(bytes_view{pending_}.substr(0, learnt_sample));
+    if (form != string_form::coded && !ends)
+      model_.learn(bytes_view{pending_}.substr(0, learnt_sample));
     pending_.clear();
     if (pending_.capacity() > kept) pending_ = bytes{};
     return form;
