@@ -20,6 +20,10 @@ struct invocation;
 std::unique_ptr<CLI::App> program_grammar(invocation& chosen);
 std::unique_ptr<CLI::App> line_grammar(request& chosen);
 
+/// A noun that may stand alone, and is `alone()` then.
+CLI::App* add_noun(CLI::App& app, const std::string& name, const std::string& about,
+                   request& chosen, request (*alone)());
+
 // training.cpp
 void add_import_command(CLI::App& app, request& chosen);
 void add_workout_commands(CLI::App& app, request& chosen);

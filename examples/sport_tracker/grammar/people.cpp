@@ -34,11 +34,8 @@ void add_set_command(CLI::App& profile, const std::string& name, const std::stri
 
 void add_profile_commands(CLI::App& app, request& chosen) {
   const auto w = std::make_shared<profile_words>();
-  auto* profile = app.add_subcommand("profile", "Show and change the athlete's profile");
-  profile->require_subcommand(0, 1);
-  profile->callback([&chosen, profile] {
-    if (profile->get_subcommands().empty()) chosen = show_profile();
-  });
+  auto* profile =
+      add_noun(app, "profile", "Show and change the athlete's profile", chosen, show_profile);
 
   profile->add_subcommand("show", "Show it; also without any word")->callback([&chosen] {
     chosen = show_profile();
@@ -74,12 +71,10 @@ void add_profile_commands(CLI::App& app, request& chosen) {
 
 void add_post_commands(CLI::App& app, request& chosen) {
   const auto w = std::make_shared<post_words>();
-  auto* post = app.add_subcommand(
-      "post", "Write, list, edit and take down posts; a KEY may be given by its first characters");
-  post->require_subcommand(0, 1);
-  post->callback([&chosen, post] {
-    if (post->get_subcommands().empty()) chosen = list_posts();
-  });
+  auto* post =
+      add_noun(app, "post",
+               "Write, list, edit and take down posts; a KEY may be given by its first characters",
+               chosen, list_posts);
   const auto on_post = [&](const std::string& name, const std::string& about,
                            request (*meant)(const post_words&)) {
     auto* command = post->add_subcommand(name, about);

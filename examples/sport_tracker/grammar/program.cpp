@@ -92,6 +92,17 @@ void add_commands(CLI::App& app, request& chosen) {
 
 }  // namespace
 
+CLI::App* add_noun(CLI::App& app, const std::string& name, const std::string& about,
+                   request& chosen, request (*alone)()) {
+  auto* noun = app.add_subcommand(name, about);
+  noun->require_subcommand(0, 1);
+  // It comes after that of the word behind the noun.
+  noun->callback([&chosen, noun, alone] {
+    if (noun->get_subcommands().empty()) chosen = alone();
+  });
+  return noun;
+}
+
 std::unique_ptr<CLI::App> program_grammar(invocation& chosen) {
   auto app = std::make_unique<CLI::App>(program_about, "sport_tracker");
   add_program_options(*app, chosen);

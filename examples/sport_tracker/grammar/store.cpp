@@ -16,11 +16,8 @@ void add_show_command(CLI::App& app, request& chosen) {
 
 void add_conflict_commands(CLI::App& app, request& chosen) {
   const auto d = std::make_shared<conflict_decision>();
-  auto* conflicts = app.add_subcommand("conflicts", "List open conflicts, and decide them");
-  conflicts->require_subcommand(0, 1);
-  conflicts->callback([&chosen, conflicts] {
-    if (conflicts->get_subcommands().empty()) chosen = list_conflicts();
-  });
+  auto* conflicts =
+      add_noun(app, "conflicts", "List open conflicts, and decide them", chosen, list_conflicts);
   conflicts->add_subcommand("list", "List them; also without any word")->callback([&chosen] {
     chosen = list_conflicts();
   });
@@ -51,12 +48,8 @@ void add_inspect_command(CLI::App& app, request& chosen) {
 }
 
 void add_members_commands(CLI::App& app, request& chosen) {
-  auto* members = app.add_subcommand("members", "List who takes part in the space, or decide it");
-  members->require_subcommand(0, 1);
-  // The parent's callback comes after its subcommand's.
-  members->callback([&chosen, members] {
-    if (members->get_subcommands().empty()) chosen = list_members();
-  });
+  auto* members = add_noun(app, "members", "List who takes part in the space, or decide it", chosen,
+                           list_members);
   members->add_subcommand("close", "From now on only members take part; those known now are")
       ->callback([&chosen] { chosen = close_members(); });
   const auto id = std::make_shared<std::string>();

@@ -71,11 +71,8 @@ void add_workout_commands(CLI::App& app, request& chosen) {
 void add_streak_commands(CLI::App& app, request& chosen) {
   const auto edit = std::make_shared<streak_edit>();
   const auto date = std::make_shared<std::string>();
-  auto* streak = app.add_subcommand("streak", "Plan active days, and see how they are kept");
-  streak->require_subcommand(0, 1);
-  streak->callback([&chosen, streak] {
-    if (streak->get_subcommands().empty()) chosen = list_streaks();
-  });
+  auto* streak =
+      add_noun(app, "streak", "Plan active days, and see how they are kept", chosen, list_streaks);
   const auto add = [&](const std::string& name, const std::string& about) {
     auto* command = streak->add_subcommand(name, about);
     command->add_option("NAME", edit->name, "The streak's name, such as daily-run")->required();
