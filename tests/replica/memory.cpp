@@ -3,29 +3,18 @@
 
 #include <set>
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 #include "joinery/store/lmdb.hpp"
 #include "tests/replica/peer.hpp"
+#include "tests/state/heap.hpp"
 #include "tests/store/support.hpp"
 
 using namespace replica_tests;
+using state_tests::heap;
 using store_tests::temporary_directory;
 
 namespace {
 
 std::string key(std::uint64_t n) { return "key " + std::to_string(1'000'000 + n); }
-
-/// Bytes that this process has on the heap; 0 where nobody can tell.
-std::size_t heap() {
-#if defined(__GLIBC__)
-  return ::mallinfo2().uordblks;
-#else
-  return 0;
-#endif
-}
 
 using disk_engine = engine<store::lmdb>;
 

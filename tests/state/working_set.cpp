@@ -1,29 +1,18 @@
 // The working set over a snapshot that counts how often it is asked.
 #include <catch2/catch.hpp>
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 #include "joinery/testing/prng.hpp"
+#include "tests/state/heap.hpp"
 #include "tests/state/shelf.hpp"
 
 using namespace joinery;
 using namespace joinery::state;
+using state_tests::heap;
 using state_tests::shelf;
 
 namespace {
 
 bytes name(std::uint64_t n) { return "key " + std::to_string(1000 + n); }
-
-/// Bytes that are in blocks of the heap; 0 where nobody can tell.
-std::size_t heap() {
-#if defined(__GLIBC__)
-  return ::mallinfo2().uordblks;
-#else
-  return 0;
-#endif
-}
 
 struct nothing_stored {
   static result<std::optional<stored_record>> load(name_index /*table*/, bytes_view /*key*/) {

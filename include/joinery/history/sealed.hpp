@@ -52,6 +52,18 @@ void put_sealed(W& to, area where, bytes_view key, bytes_view content) {
   to.put(where, key, codec::sealed(static_cast<std::uint8_t>(where), key, content));
 }
 
+/// The same of a content of about `size` bytes that `write(bytes&)` appends: it is sealed where it
+/// is, and taken over by a storage that keeps values as they are given.
+template <storage_writer W, class F>
+void put_sealed_in_place(W& to, area where, bytes_view key, std::size_t size, F&& write) {
+  bytes value;
+  value.reserve(8 + size);
+  value.assign(8, '\0');
+  write(value);
+  codec::seal(static_cast<std::uint8_t>(where), key, value);
+  to.put(where, key, std::move(value));
+}
+
 inline error damaged_entry(area where, bytes_view key) {
   return {errc::checksum, "a stored entry is damaged",
           std::string{name_of(where)} + " entry 0x" + to_hex(key),
@@ -63,18 +75,6 @@ inline result<bytes_view> open_sealed(area where, bytes_view key, bytes_view val
   if (const auto content = codec::unsealed(static_cast<std::uint8_t>(where), key, value))
     return *content;
   return damaged_entry(where, key);
-}
-
-/// The same of a content of about `size` bytes that `write(bytes&)` appends: it is sealed where it
-/// is, and taken over by a storage that keeps values as they are given.
-template <storage_writer W, class F>
-void put_sealed_in_place(W& to, area where, bytes_view key, std::size_t size, F&& write) {
-  bytes value;
-  value.reserve(8 + size);
-  value.assign(8, '\0');
-  write(value);
-  codec::seal(static_cast<std::uint8_t>(where), key, value);
-  to.put(where, key, std::move(value));
 }
 
 template <storage_view V>
