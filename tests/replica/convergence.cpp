@@ -23,8 +23,8 @@ void run(std::uint64_t first, std::uint64_t count, int steps) {
 }  // namespace
 
 TEST_CASE("short random histories agree with the oracle, on failing storages and tiny caches") {
-  run(1, JOINERY_SANITIZED ? 400 : 1500, 14);
+  run(1, JOINERY_SANITIZED ? 150 : 1500, 14);
 }
 TEST_CASE("longer random histories agree with the oracle") {
-  run(100'000, JOINERY_SANITIZED ? 30 : 60, 120);
+  run(100'000, JOINERY_SANITIZED ? 12 : 60, 120);
 }

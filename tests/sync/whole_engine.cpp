@@ -138,7 +138,7 @@ class fleet {
 }  // namespace
 
 TEST_CASE("who cleans, evicts, forgets and starts anew has the same state as who does none of it") {
-  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+  for (std::uint64_t seed = 1; seed <= (JOINERY_SANITIZED ? 2 : 6); ++seed) {
     CAPTURE(seed);
     fleet f{seed, seed % 2 == 0 ? 0u : 3000u};
     prng dice{seed};
