@@ -3,7 +3,8 @@
 // and how many bytes the log takes in the file. The limit is LMDB itself, to which the same bytes
 // are appended, one value for each batch, with sync; for snapshots, records rewritten at random.
 // Lines: durable durable/records: durable-threads snapshot snapshot-pause-writer
-// Lines: snapshot-pause-reader snapshot-rewriting/records: disk-hot disk-cold disk-cold/commits
+// Lines: snapshot-pause-reader snapshot-rewriting/records: disk-hot disk-hot/commits disk-cold
+// Lines: disk-cold/commits
 #include <atomic>
 #include <thread>
 
@@ -274,15 +275,15 @@ sample rewriting(std::uint32_t records) {
   return s;
 }
 
-/// Bytes of the file that the log takes, for each operation.
-sample disk_hot() {
+/// Bytes of the file that the log takes, for each operation. `step`: what is written at once.
+sample disk_hot(std::size_t step) {
   const auto& w = fitness(10'000);
   const auto folder = fresh_store(w, "store");
-  auto e = open_on_disk(folder, without_snapshots());
+  auto e = open_on_disk(folder, without_snapshots(), joinery::history::durability::interval);
   const auto before = e.storage().status().value().used_bytes;
   sample s;
   s.seconds = seconds([&] {
-    for (const auto& of_replica : w.changesets) feed(e, of_replica);
+    for (const auto& of_replica : w.changesets) feed(e, of_replica, step);
   });
   verify_fitness(e, w);
   s.joinery = static_cast<double>(e.storage().status().value().used_bytes - before) / w.total;
@@ -349,7 +350,8 @@ int main(int argc, char** argv) {
   for (const std::uint32_t records : {10'000u, 100'000u, 1'000'000u})
     line("snapshot-rewriting/records:" + std::to_string(records), {"record/s"},
          [=] { return rewriting(records); });
-  line("disk-hot", {"B/op", measure::at_most, 14}, disk_hot);
+  line("disk-hot", {"B/op", measure::at_most, 14}, [] { return disk_hot(changesets_of_frame); });
+  line("disk-hot/commits", {"B/op"}, [] { return disk_hot(1); });
   line("disk-cold", {"B/op", measure::at_most, 9}, [] { return disk_cold(changesets_of_frame); });
   line("disk-cold/commits", {"B/op"}, [] { return disk_cold(1); });
   return run(argc, argv);

@@ -2,6 +2,7 @@
 // gives a typed error; and it is small.
 #include <catch2/catch.hpp>
 
+#include "joinery/codec/changeset.hpp"
 #include "joinery/codec/transit/decoder.hpp"
 #include "joinery/codec/transit/encoder.hpp"
 #include "tests/codec/random_changesets.hpp"
@@ -261,4 +262,51 @@ TEST_CASE("random bytes are no frame, or a frame of something") {
     const auto got = d.decode(junk, 64u << 10);
     if (!got) REQUIRE((got.error().code == errc::malformed || got.error().code == errc::too_large));
   }
+}
+
+TEST_CASE("records go by number where both ends know them, and nowhere else") {
+  changeset_source source{5};
+  std::map<std::pair<bytes, bytes>, std::uint32_t> numbers;
+  std::vector<bytes> keys{{}};
+  encoder by_key{1u << 20}, by_number{1u << 20};
+  decoder knows{1u << 20}, lacks_one{1u << 20}, knows_none{1u << 20};
+  std::size_t with_keys = 0, with_numbers = 0;
+  for (int n = 0; n < 200; ++n) {
+    const auto c = source.next_of(1 + source.below(12));
+    const auto parsed = codec::decode_changeset(c);
+    if (!parsed) continue;
+    std::vector<std::uint32_t> here;
+    for (const auto& r : parsed->records) {
+      here.push_back(0);
+      if (source.below(4) == 0) continue;  // not numbered yet
+      const std::pair name{bytes{parsed->names[r.table]}, bytes{r.key}};
+      const auto [at, fresh] = numbers.emplace(name, static_cast<std::uint32_t>(keys.size()));
+      if (fresh) keys.push_back(name.second);
+      here.back() = at->second;
+    }
+    bytes frame;
+    by_number.add(c, here);
+    by_number.finish(frame);
+    with_numbers += frame.size();
+    with_keys += frame_of(by_key, {c}).size();
+    const auto key_of = [&](std::uint32_t of) {
+      return of < keys.size() ? std::optional{bytes_view{keys[of]}} : std::nullopt;
+    };
+    const auto got = knows.decode(frame, most, key_of);
+    REQUIRE(got);
+    REQUIRE(got->size() == 1);
+    REQUIRE(got->front() == c);
+    const auto bad = lacks_one.decode(
+        frame, most, [&](std::uint32_t of) { return of == 9 ? std::nullopt : key_of(of); });
+    if (!bad) CHECK(bad.error().code == errc::malformed);
+    static_cast<void>(knows_none.decode(frame, most));
+  }
+  CHECK(by_number.numbers_used());
+  CHECK_FALSE(by_key.numbers_used());
+  CHECK(with_numbers < with_keys);
+  bytes frame;
+  by_number.add(source.next_of(1));
+  by_number.finish(frame);
+  CHECK_FALSE(lacks_one.decode(frame, most));
+  CHECK_FALSE(knows_none.decode(frame, most));
 }

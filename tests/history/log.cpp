@@ -194,3 +194,140 @@ TEST_CASE("what one write appends makes few entries, read from anywhere, by posi
   CHECK_FALSE(find(disk, {7, 1}).value());
   CHECK(scanned_by(disk, all.size() + 1, 1, reader).empty());
 }
+
+namespace {
+
+/// What a snapshot does: rows with numbers, in one transaction. Gives the numbers.
+std::vector<std::uint32_t> store_records(memory_storage& disk, number_ledger& ledger,
+                                         const std::vector<bytes>& keys, bool fails = false) {
+  std::vector<std::uint32_t> out;
+  auto batch = ledger.begin();
+  const auto done = disk.write([&](auto& w) -> result<> {
+    out.clear();
+    batch = ledger.begin();
+    for (const auto& key : keys) {
+      out.push_back(batch.add(w, key));
+      put_record(w, 0, key, 1, out.back(), "packed");
+    }
+    batch.put(w);
+    return fails ? result<>{error{errc::io, "", "", ""}} : result<>{};
+  });
+  if (done) ledger.accept(std::move(batch));
+  CHECK(done.has_value() != fails);
+  return out;
+}
+std::vector<bytes> keys_from(std::size_t n, std::size_t count) {
+  std::vector<bytes> out;
+  for (; count > 0; --count) out.push_back("key " + std::to_string(n++));
+  return out;
+}
+std::string key_of(memory_storage& disk, std::uint32_t number) {
+  std::string out;
+  disk.read([&](auto& view) -> result<> {
+        keys_by_number keys{view};
+        const auto found = keys(number);
+        out = found ? std::string{*found} : keys.fault()->where;
+        if (!keys.damaged().empty()) out += " (among the records)";
+        return {};
+      })
+      .value();
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a number is given once, and its row tells the key") {
+  memory_storage disk;
+  number_ledger ledger;
+  CHECK(store_records(disk, ledger, keys_from(0, 40)).back() == 40);  // 0 is none
+  CHECK(store_records(disk, ledger, keys_from(40, 3), true).front() == 41);
+  CHECK(store_records(disk, ledger, keys_from(50, 23)).front() == 41);
+  CHECK(store_records(disk, ledger, keys_from(80, 1)).front() == 64);
+  CHECK(key_of(disk, 1) == "key 0");
+  CHECK(key_of(disk, 40) == "key 39");
+  CHECK(key_of(disk, 63) == "key 72");
+  CHECK(key_of(disk, 64) == "key 80");
+  CHECK_THAT(key_of(disk, 65), Catch::Contains("numbers, key 00000002"));
+  const auto reloaded = [&] {
+    number_ledger fresh;
+    disk.read([&](auto& view) -> result<> { return fresh.load(view), result<>{}; }).value();
+    return fresh;
+  };
+  auto again = reloaded();
+  CHECK(store_records(disk, again, keys_from(90, 2)) == std::vector<std::uint32_t>{65, 66});
+  CHECK(key_of(disk, 64) == "key 80");
+  // Nobody can tell which ones the last row gave: it is left.
+  disk.write([](auto& w) -> result<> {
+        w.put(area::numbers, index_key(2), "damaged");
+        return {};
+      })
+      .value();
+  CHECK(key_of(disk, 66) == "key 91 (among the records)");
+  again = reloaded();
+  CHECK(store_records(disk, again, keys_from(100, 1)).front() == 96);
+  CHECK(key_of(disk, 96) == "key 100");
+}
+
+TEST_CASE("an entry names records by number, and is read as long as anything tells their keys") {
+  memory_storage disk;
+  disk.pack_log(true);
+  number_ledger ledger;
+  auto numbers = store_records(disk, ledger, keys_from(100, 90));  // in the order of the changeset
+  codec::changeset_writer w;
+  for (const auto& key : keys_from(100, 92))  // the last two have none
+    w.add("table", key, {crdt::cell_action::create, 1, {}, {}, {}});
+  const auto data = w.encode(replica_id{{1}}, 1, 1000, {});
+  numbers.resize(92);
+  disk.write([&](auto& to) -> result<> {
+        const appended one{{0, 1}, data, {}, numbers};
+        append_changesets(to, 1, {&one, 1});
+        return {};
+      })
+      .value();
+  log_reader reader;
+  const auto is_read = [&] {
+    result<> outcome;
+    bytes got;
+    disk.read([&](auto& view) -> result<> {
+          const auto content =
+              open_sealed(area::log, position_key(1), *view.get(area::log, position_key(1)));
+          CHECK(form_of(content.value()) == entry_form::numbered);
+          CHECK(entry_count(content.value()).value() == 1);
+          outcome = scan_log(view, 1, reader, [&](std::uint64_t, bytes_view d) {
+            got = d;
+            return true;
+          });
+          return {};
+        })
+        .value();
+    if (outcome) CHECK(got == data);
+    return outcome;
+  };
+  CHECK(is_read());
+  CHECK(reader.take_damaged_rows().empty());
+  const auto put = [&](area where, const bytes& key, bytes_view value) {
+    disk.write([&](auto& to) -> result<> {
+          to.put(where, key, value);
+          return {};
+        })
+        .value();
+  };
+  bytes row;
+  disk.read([&](auto& view) -> result<> {
+        row = *view.get(area::numbers, index_key(0));
+        return {};
+      })
+      .value();
+  reader = {};
+  put(area::numbers, index_key(0), "damaged");
+  CHECK(is_read());
+  CHECK(reader.take_damaged_rows() == std::set<std::uint32_t>{0});
+  reader = {};
+  put(area::records, record_key(0, "key 105"), "damaged");
+  const auto lost = is_read();
+  REQUIRE_FALSE(lost);
+  CHECK(lost.error().code == errc::checksum);
+  CHECK_THAT(lost.error().where, Catch::Contains("numbers, key 00000000"));
+  put(area::numbers, index_key(0), row);  // the same reader begins anew
+  CHECK(is_read());
+}

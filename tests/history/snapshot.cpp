@@ -51,9 +51,9 @@ TEST_CASE("a mark is read back as it was written, and cut anywhere it is refused
 TEST_CASE("a record is stored with its position, under its table and key") {
   memory_storage disk;
   disk.write([](auto& w) -> result<> {
-        put_record(w, 1, "b", 300, "packed");
-        put_record(w, 1, bytes_view{"a\0", 2}, 7, "");
-        put_record(w, 256, "a", 8, "other");
+        put_record(w, 1, "b", 300, 0, "packed");
+        put_record(w, 1, bytes_view{"a\0", 2}, 7, 9, "");
+        put_record(w, 256, "a", 8, 0, "other");
         return {};
       })
       .value();

@@ -486,3 +486,121 @@ TEST_CASE("duplicates of a damaged entry bring it back, and another changeset is
   other.back() = static_cast<char>(other.back() ^ 1);
   CHECK(failed_with(a.take(other), errc::fork));
 }
+
+namespace {
+
+void flip_row(peer& p, std::uint32_t row) { flip(p.disk, area::numbers, history::index_key(row)); }
+void set_all(peer& p, int from, int count, int value) {
+  changeset_writer w;
+  for (int n = from; n < from + count; ++n) p.put(w, key(n), value);
+  p.e->commit(w).value();
+}
+/// A peer with 60 records in the snapshot, and above it a changeset that names them by number.
+struct numbering_peer : peer {
+  explicit numbering_peer(std::uint64_t seed) : peer(seed) {
+    disk.pack_log(true);
+    set_all(*this, 0, 60, 1);
+    e->checkpoint().value();
+    set_all(*this, 0, 60, 2);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("damaged numbers are told by the records, and nobody notices") {
+  numbering_peer a{1};
+  peer b{2, durability::commit};
+  const auto digest = a.digest();
+  const auto sound = a.content();
+  for (const std::uint32_t row : {0u, 1u}) flip_row(a, row);
+  const auto found = GENERATE(0, 1, 2);
+  CAPTURE(found);
+  if (found == 0) a.crash();  // the tail is read
+  if (found == 1) b.take(a.log()).value();
+  if (found == 2)
+    while (!a.e->scrub(7).value()) continue;
+  a.e->tend().value();
+  CHECK(a.e->status().repaired == 2);
+  CHECK(a.e->status().damaged == 0);
+  CHECK(a.digest() == digest);
+  // A row that lay on the device alone is full now, whatever it had; else nothing is different.
+  if (found != 0) CHECK(a.content() == sound);
+  set_all(a, 30, 60, 3);
+  a.e->checkpoint().value();
+  set_all(a, 30, 60, 4);
+  b.take(a.log()).value();
+  CHECK(b.take(a.log()).value().duplicates == 4);
+  CHECK(b.digest() == a.digest());
+  a.crash();
+  a.e->tend().value();
+  CHECK(b.digest() == a.digest());
+  CHECK(a.e->status().repaired == 0);  // there is nothing left to mend
+}
+
+TEST_CASE("an entry that names records nobody knows any more is damaged, and comes back whole") {
+  numbering_peer a{1};
+  peer b{2};
+  b.take(a.log()).value();
+  const auto digest = b.digest();
+  a.options.log_entry_bytes = 0;
+  const auto damage = [&] {
+    flip_row(a, 0);
+    flip(a.disk, area::records, record_key(a, key(7)));
+  };
+  SECTION("above the mark opening stops there") {
+    damage();
+    a.crash();
+    REQUIRE(a.e->status().stopped_at == 2);
+    CHECK(failed_with(a.set("new", 1), errc::quarantined));
+    CHECK(fetch(a, b));
+    CHECK_FALSE(a.e->status().stopped_at);
+  }
+  SECTION("a peer is not served it") {
+    a.reopen();
+    a.e->checkpoint().value();
+    damage();
+    a.reopen();
+    CHECK(failed_with(a.e->read_log(1, [](auto...) { return true; }), errc::gap));
+    CHECK(a.e->status().damaged_entries.at(0).place == "log position 2");
+    CHECK(fetch(a, b));
+  }
+  SECTION("merging finds it") {
+    a.reopen();
+    a.e->checkpoint().value();
+    damage();
+    a.options.log_entry_bytes = 8000;
+    a.reopen();
+    a.e->tend().value();
+    CHECK(a.e->status().damaged_entries.at(0).place == "log position 2");
+    CHECK(fetch(a, b));
+  }
+  SECTION("a row that is whole and says something else is not believed") {
+    a.reopen();
+    a.e->checkpoint().value();
+    a.disk
+        .write([&](auto& w) -> result<> {
+          history::keys_of_row keys;
+          keys.fill("key 1");
+          history::put_sealed(w, area::numbers, history::index_key(0), history::full_row(keys));
+          return {};
+        })
+        .value();
+    a.reopen();
+    CHECK(failed_with(a.e->read_log(1, [](auto...) { return true; }), errc::gap));
+    CHECK(fetch(a, b));
+    CHECK(a.log() == b.log());
+    return;
+  }
+  a.e->tend().value();
+  CHECK(a.digest() == digest);
+  CHECK(a.e->status().damaged == 0);
+  // The number of the record that was made anew is another one, and the old one is nobody's.
+  set_all(a, 0, 70, 3);
+  a.e->checkpoint().value();
+  set_all(a, 0, 70, 4);
+  b.take(a.log()).value();
+  CHECK(b.digest() == a.digest());
+  a.crash();
+  CHECK(b.digest() == a.digest());
+  CHECK(a.log() == b.log());
+}

@@ -285,6 +285,101 @@ TEST_CASE("the log below the snapshot is merged, and nothing that can be seen ch
   }
 }
 
+namespace {
+
+/// How many entries of the log name records by number, from a position on.
+std::size_t numbered_entries(peer& p, std::uint64_t from = 1) {
+  std::size_t n = 0;
+  p.disk
+      .read([&](auto& view) -> result<> {
+        view.scan(area::log, history::position_key(from), [&](bytes_view key, bytes_view value) {
+          const auto content = history::open_sealed(area::log, key, value).value();
+          n += history::form_of(content) == history::entry_form::numbered ? 1 : 0;
+          return true;
+        });
+        return {};
+      })
+      .value();
+  return n;
+}
+/// Writes `count` records in one changeset.
+void set_many(peer& p, int count, int value) {
+  changeset_writer w;
+  for (int n = 0; n < count; ++n) p.put(w, "key " + std::to_string(100 + n), value);
+  p.e->commit(w).value();
+}
+
+}  // namespace
+
+TEST_CASE("what is hot names records by number, what is merged and what peers get do not") {
+  merging_peer a{1, 8000};
+  peer b{2}, c{3};
+  a.options.snapshot_records = 1000;
+  a.reopen();
+  set_many(a, 50, 1);  // no record is stored, none has a number
+  CHECK(numbered_entries(a) == 0);
+  a.e->checkpoint().value();
+  set_many(a, 60, 2);
+  set_many(a, 60, 3);
+  CHECK(numbered_entries(a) == 2);
+  a.crash();  // those that come back have theirs, and the others none yet
+  set_many(a, 60, 4);
+  CHECK(numbered_entries(a) == 3);
+  check_log(a);
+  b.take(a.log()).value();
+  CHECK(b.digest() == a.digest());
+  CHECK(entries_of(b, area::numbers) == 0);  // where nothing is packed nothing has a number
+  SECTION("merged") {
+    for (int n = 5; n < 25; ++n) set_many(a, 60, n);
+    REQUIRE(numbered_entries(a) == 23);
+    a.e->checkpoint().value();
+    CHECK(numbered_entries(a) < 8);  // what does not fill an entry yet
+    check_log(a);
+    CHECK(entries_of(a, area::numbers) == 2);
+  }
+  SECTION("under a new id") {
+    const auto own = a.e->seen().at(*a.e->replicas().find(a.id()));
+    a.e->renew(own - 2).value();
+    check_log(a);
+    set_many(a, 60, 5);
+    CHECK(numbered_entries(a) > 0);
+  }
+  SECTION("dropped") {
+    a.options.retain_log_bytes = 0;
+    a.reopen();
+    a.e->acknowledged(a.e->heads());
+    a.e->checkpoint().value();
+    set_many(a, 60, 5);
+    CHECK(numbered_entries(a) == 1);
+    check_log(a);
+    a.crash();
+    CHECK(a.get("key 159") == 5);
+    return;
+  }
+  const auto digest = a.digest();
+  a.crash();
+  check_log(a);
+  CHECK(a.digest() == digest);
+  c.take(a.log()).value();
+  CHECK(c.digest() == digest);
+}
+
+TEST_CASE("a snapshot step that fails has given no number") {
+  merging_peer a{1, 8000};
+  set_many(a, 3, 1);
+  a.disk.fail_nth(memory_operation::put, 3, errc::io);
+  CHECK_FALSE(a.e->checkpoint());
+  CHECK(entries_of(a, area::numbers) == 0);
+  set_many(a, 60, 2);
+  CHECK(numbered_entries(a) == 0);
+  a.e->checkpoint().value();
+  set_many(a, 60, 3);
+  CHECK(numbered_entries(a) == 1);
+  check_log(a);
+  a.crash();
+  CHECK(a.get("key 159") == 3);
+}
+
 TEST_CASE("merging that fails at any call, or is cut off there, has changed nothing or all") {
   for (const auto operation : {memory_operation::put, memory_operation::erase,
                                memory_operation::commit, memory_operation::read}) {

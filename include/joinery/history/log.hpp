@@ -9,8 +9,10 @@
 #pragma once
 
 #include <array>
+#include <set>
 
 #include "joinery/history/dots.hpp"
+#include "joinery/history/record_numbers.hpp"
 
 namespace joinery::history {
 
@@ -31,15 +33,21 @@ bool packs_log(const W& to) {
     return false;
 }
 
-/// Puts the entry that begins at `first`.
+/// Puts the entry that begins at `first`. `numbers`: of each changeset's records, as far as they
+/// have any in this store.
 template <storage_writer W>
-void put_entry(W& to, std::uint64_t first, std::span<const bytes_view> changesets) {
+void put_entry(W& to, std::uint64_t first, std::span<const bytes_view> changesets,
+               std::span<const codec::transit::record_numbers> numbers = {}) {
   constexpr std::size_t worth_packing = 1024;
   const auto key = position_key(first);
   const auto size = plain_entry_size(changesets);
   if (packs_log(to) && size >= worth_packing) {
-    entry_packer packer;
-    for (const auto c : changesets) packer.add(c);
+    const auto any = [](auto of) {
+      return std::any_of(of.begin(), of.end(), [](auto number) { return number != 0; });
+    };
+    entry_packer packer{std::any_of(numbers.begin(), numbers.end(), any)};
+    for (std::size_t i = 0; i < changesets.size(); ++i)
+      packer.add(changesets[i], i < numbers.size() ? numbers[i] : codec::transit::record_numbers{});
     const auto content = packer.finish();
     if (content.size() < size) return put_sealed(to, area::log, key, content);
   }
@@ -92,16 +100,38 @@ std::uint64_t log_end(V& from) {
 /// reads on in pieces does not begin anew each time.
 class log_reader {
  public:
-  /// Visits the changesets of an entry from `position` on: `each(position, changeset) -> bool`.
-  /// True when all were visited. Errors: checksum, malformed.
-  template <class F>
-  result<bool> visit(std::uint64_t first, bytes_view value, std::uint64_t position, F&& each) {
+  /// Visits the changesets of an entry in `from`, from `position` on: `each(position, changeset) ->
+  /// bool`. True when all were visited. Errors: checksum, also where records are named whose keys
+  /// are not known any more; malformed.
+  template <storage_view V, class F>
+  result<bool> visit(V& from, std::uint64_t first, bytes_view value, std::uint64_t position,
+                     F&& each) {
     const auto content = open_sealed(area::log, position_key(first), value);
     if (!content) return content.error();
-    return cursor_for(first, value)
-        .visit(*content, position > first ? position - first : 0,
-               [&](std::uint64_t index, bytes_view data) { return each(first + index, data); });
+    auto next = std::max(first, position);
+    const auto visit_with = [&](keys_by_number<V>& keys) {
+      return cursor_for(first, value)
+          .visit(*content, next - first, keys, [&](std::uint64_t index, bytes_view data) {
+            next = first + index + 1;
+            return each(first + index, data);
+          });
+    };
+    // The entry tells whether its keys were the right ones: only if not are rows looked at closely.
+    keys_by_number<V> quick{from, false};
+    auto read = visit_with(quick);
+    if (read || form_of(*content) != entry_form::numbered) return read;
+    keys_by_number<V> keys{from};
+    read = visit_with(keys);
+    for (const auto& [row, says] : keys.damaged()) damaged_rows_.insert(row);
+    if (read) return read;
+    return keys.fault().value_or(misread(first));
   }
+
+  /// Rows of `numbers` that said less than they should since this was last called.
+  [[nodiscard]] std::set<std::uint32_t> take_damaged_rows() {
+    return std::exchange(damaged_rows_, {});
+  }
+  void note_damaged_rows(std::set<std::uint32_t> rows) { damaged_rows_.merge(rows); }
 
  private:
   struct place {
@@ -111,6 +141,12 @@ class log_reader {
     std::uint64_t used = 0;
     entry_cursor cursor;
   };
+
+  static error misread(std::uint64_t first) {
+    return {errc::checksum, "an entry of the log whose records are not those that it was made of",
+            "log position " + std::to_string(first),
+            "sync with a replica that has the changesets: they are fetched again"};
+  }
 
   entry_cursor& cursor_for(std::uint64_t first, bytes_view value) {
     auto* oldest = &places_[0];
@@ -128,6 +164,7 @@ class log_reader {
 
   std::array<place, 3> places_;
   std::uint64_t uses_ = 0;
+  std::set<std::uint32_t> damaged_rows_;
 };
 
 /// Visits the log from `position` on: `each(position, changeset) -> bool`, false stops.
@@ -140,7 +177,7 @@ result<> scan_log(V& from, std::uint64_t position, log_reader& reader, F&& each)
       last_of_entry(from, before->first, before->second) >= position)
     start = before->first;
   from.scan(area::log, position_key(start), [&](bytes_view key, bytes_view value) {
-    auto all = reader.visit(position_of(key), value, position, each);
+    auto all = reader.visit(from, position_of(key), value, position, each);
     if (!all) outcome = all.error();
     return all && *all;
   });
@@ -170,6 +207,7 @@ struct appended {
   dot at;
   bytes_view data;
   crypto::digest chain;
+  codec::transit::record_numbers numbers = {};
 };
 
 /// Says where the changeset `at` stands, or, as an anchor, what its chain is.
@@ -202,15 +240,18 @@ void put_runs(W& to, std::uint64_t first, std::span<const appended> changesets) 
 template <storage_writer W>
 void append_changesets(W& to, std::uint64_t first, std::span<const appended> changesets) {
   std::vector<bytes_view> data;
+  std::vector<codec::transit::record_numbers> numbers;
   for (std::size_t i = 0; i < changesets.size();) {
     std::size_t size = 0;
     data.clear();
+    numbers.clear();
     for (auto j = i; j < changesets.size() && data.size() < most_in_entry; ++j) {
       size += changesets[j].data.size();
       if (size > frame_bytes && !data.empty()) break;
       data.push_back(changesets[j].data);
+      numbers.push_back(changesets[j].numbers);
     }
-    put_entry(to, first + i, data);
+    put_entry(to, first + i, data, numbers);
     put_runs(to, first + i, changesets.subspan(i, data.size()));
     i += data.size();
   }

@@ -32,8 +32,9 @@ enum class area : std::uint8_t {
   indexes,     ///< (index, value, key) → nothing: secondary indexes of `records`
   quarantine,  ///< entries that were found damaged
   local,       ///< (table, key) → packed record, of tables that never leave the device
+  numbers,     ///< number → record's key: how entries of the log name records
 };
-inline constexpr std::size_t area_count = 12;
+inline constexpr std::size_t area_count = 13;
 
 /// When a commit counts as done.
 enum class durability : std::uint8_t {

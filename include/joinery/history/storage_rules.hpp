@@ -31,6 +31,7 @@ constexpr std::string_view name_of(area a) noexcept {
     case area::indexes: return "indexes";
     case area::quarantine: return "quarantine";
     case area::local: return "local";
+    case area::numbers: return "numbers";
   }
   return "unknown";
 }

@@ -208,6 +208,9 @@ class bootstrap {
       if (compaction_.stored() != stored) e.retention_.log_changed();
       if (!more || !*more) break;
     }
+    if (!more && more.error().code == errc::checksum)
+      for (const auto at : compaction_.reading_at())
+        static_cast<void>(e.repairs_.log_damaged(e.storage_, at, e.now_ms()));
     return more;
   }
 

@@ -6,10 +6,11 @@
 // Invariants: a step is bounded: it reads one entry, or stores one merged entry in a transaction of
 // its own, in which the merged ones go. Positions never change; an entry that is damaged, or beside
 // a position without an entry, is not merged with what is beyond it. What was read and not stored
-// is read again after a restart.
+// is read again after a restart. Merged entries name all records in full.
 // Thread-safety: none; guarded by its owner.
 #pragma once
 
+#include <array>
 #include <map>
 
 #include "joinery/history/floor.hpp"
@@ -28,6 +29,7 @@ class merging {
   [[nodiscard]] std::uint64_t next() const noexcept {
     return entries_.empty() ? next_ : entries_[0];
   }
+  [[nodiscard]] std::uint64_t reading_at() const noexcept { return next_; }
   void start_at(std::uint64_t position) {
     forget();
     next_ = position;
@@ -99,27 +101,28 @@ class merging {
     std::vector<changeset> all;
     std::uint64_t first = 0;
     std::size_t size = 0;
+    history::log_reader reader;
     auto read = storage.read([&](auto& view) -> result<> {
       all.clear();
       size = 0;
       result<> outcome;
       view.scan(history::area::log, history::position_key(next_), [&](bytes_view key, auto value) {
         first = history::position_of(key);
-        const auto content = history::open_sealed(history::area::log, key, value);
-        const auto visit = [&](std::uint64_t n, bytes_view data) {
+        const auto visit = [&](std::uint64_t at, bytes_view data) {
           const auto name = codec::peek_dot(data);
           const auto by = name ? state.replicas.find(name->first) : std::nullopt;
-          if (by) all.push_back({{*by, name->second}, first + n, bytes{data}});
+          if (by) all.push_back({{*by, name->second}, at, bytes{data}});
           size += data.size();
           return by.has_value() && size <= most + codec::max_changeset;  // a forged one never ends
         };
-        auto done = content ? history::entry_cursor{}.visit(*content, 0, visit) : content.error();
+        auto done = reader.visit(view, first, value, first, visit);
         if (!done) outcome = done.error();
         if (done && !*done) outcome = history::unreadable_entry();
         return false;
       });
       return outcome;
     });
+    state.log.note_damaged_rows(reader.take_damaged_rows());
     if (!read) return read.error();
     if (!entries_.empty() && (size_ + size > most || read_count() + all.size() > most_count))
       return store(storage);
@@ -202,6 +205,10 @@ class compaction {
     large_.forget();
   }
 
+  /// Where it is going to read next. If that failed, the entry there may be damaged.
+  [[nodiscard]] std::array<std::uint64_t, 2> reading_at() const noexcept {
+    return {small_.reading_at(), large_.reading_at()};
+  }
   /// How often the log was changed.
   [[nodiscard]] std::uint64_t stored() const noexcept { return small_.stored() + large_.stored(); }
 

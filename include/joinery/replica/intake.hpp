@@ -27,7 +27,8 @@ struct accepted_changeset {
   resolved_changeset here;
   causal::dot at;
   history::log_place place;
-  bool was_held = false;  ///< and stands among the held ones in the storage
+  std::vector<std::uint32_t> numbers;  ///< of its records, when it goes into the log
+  bool was_held = false;               ///< and stands among the held ones in the storage
 };
 
 /// Changesets whose memory is used again: taking one apart takes none, most of the time.
@@ -163,7 +164,11 @@ class intake {
     using history::area;
     std::vector<history::appended> all;
     all.reserve(accepted.size());
-    for (const auto& a : accepted) all.push_back({a->at, a->data, a->place.chain});
+    const bool by_number = history::packs_log(to);
+    for (const auto& a : accepted) {
+      if (by_number) note_numbers(*a);
+      all.push_back({a->at, a->data, a->place.chain, a->numbers});
+    }
     history::append_changesets(to, state_.last_position + 1, all);
     for (const auto& a : accepted) {
       if (a->was_held)
@@ -266,6 +271,12 @@ class intake {
     seen_.raise(c->at);
     members_.accepted(c->parsed, c->at);
     accepted.push_back(std::move(c));
+  }
+
+  static void note_numbers(accepted_changeset& a) {
+    a.numbers.clear();
+    for (const auto* slot : a.here.records)
+      a.numbers.push_back(slot != nullptr ? slot->number() : 0);
   }
 
   static error older_than_known(const held_changesets::name& name) {

@@ -120,7 +120,7 @@ class local_tables {
       if (c.after.empty())
         to.erase(history::area::local, history::record_key(c.table, c.key));
       else
-        history::put_record(to, c.table, c.key, 0, c.after, history::area::local);
+        history::put_record(to, c.table, c.key, 0, 0, c.after, history::area::local);
     }
   }
 

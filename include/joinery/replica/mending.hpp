@@ -121,6 +121,16 @@ class mending {
            repairs_.settle(self().storage_, self().state_, self().now_ms());
   }
 
+  // Writes rows of numbers anew: those that reading the log found damaged, if none are named.
+  result<> mend_rows(std::set<std::uint32_t> rows) {
+    if (self().storage_.read_only()) return {};
+    rows.merge(self().state_.log.take_damaged_rows());
+    if (rows.empty()) return {};
+    auto done = mend_numbers(self().storage_, self().state_, rows);
+    for (std::size_t n = 0; done && n < rows.size(); ++n) repairs_.ledger().mended();
+    return done;
+  }
+
   [[nodiscard]] bool scrub_is_due() {
     const auto now = self().now_ms();
     return self().options_.scrub_every_ms > 0 &&
@@ -141,6 +151,8 @@ class mending {
       static_cast<void>(self().storage_.read_only() ? result<>{} : self().drop_staged());
     } else if (where == history::area::local && history::index_of(key) != 0) {
       self().found_local_damaged(key);
+    } else if (where == history::area::numbers && !self().storage_.read_only()) {
+      static_cast<void>(mend_rows({history::index_of(key)}));  // or the next scrub finds it
     } else {
       repairs_.ledger().note(damage::quarantine_key(where, key), self().now_ms());
     }
@@ -163,7 +175,7 @@ class mending {
       if (state::is_parts(table))
         history::put_part(writer, table, key, slot.position, slot.packed);
       else
-        history::put_record(writer, table, key, slot.position, slot.packed);
+        history::put_record(writer, table, key, slot.position, slot.number(), slot.packed);
       if (self().state_.joining) writer.erase(history::area::staged, staged_key(table, key));
       return {};
     });

@@ -96,7 +96,7 @@ result<std::optional<state::stored_record>> read_record(V& view, const pending_j
   if (const auto value = view.get(history::area::records, full)) {
     const auto record = history::unsealed_record(full, *value);
     if (!record) return history::damaged_entry(history::area::records, full);
-    found.emplace(shared_bytes{record->packed}, record->position);
+    found.emplace(shared_bytes{record->packed}, record->position, record->number);
   }
   if (join == nullptr) return found;
   const auto other = staged_key(table, key);
@@ -107,7 +107,8 @@ result<std::optional<state::stored_record>> read_record(V& view, const pending_j
   auto own = stored_whole(view, table, key, found ? bytes_view{found->packed} : bytes_view{});
   if (!own) return own.error();
   return std::optional<state::stored_record>{
-      {state::join_record(*own, join->own, staged->packed, join->other), join->position}};
+      {state::join_record(*own, join->own, staged->packed, join->other), join->position,
+       found ? found->number : 0}};
 }
 
 /// As `starts_with`, and quick for the length that nearly all prefixes have.

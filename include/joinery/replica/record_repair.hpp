@@ -144,7 +144,7 @@ result<> put_rebuilt(S& storage, const replica_state& state, const record_bases&
     for (const auto& [name, base] : records) {
       if (!base.packed.empty()) {
         state.indexes.store(writer, state.vocabulary(), name.table, name.key, base.packed);
-        history::put_record(writer, name.table, name.key, state.last_position, base.packed);
+        history::put_record(writer, name.table, name.key, state.last_position, 0, base.packed);
       }
       writer.erase(history::area::quarantine,
                    damage::quarantine_key(history::area::records,

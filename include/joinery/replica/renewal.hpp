@@ -204,12 +204,13 @@ result<> replace_entries(W& writer, const replica_state& state, const renewal& r
     const auto entry = history::entry_before(writer, r.entries[n].place.position);
     if (!entry) return too_far_back(r);
     std::vector<bytes> all;
-    auto read = state.log.visit(
-        entry->first, entry->second, entry->first, [&](std::uint64_t position, bytes_view data) {
-          const bool here = n < r.entries.size() && r.entries[n].place.position == position;
-          all.emplace_back(here ? bytes_view{r.entries[n++].data} : data);
-          return true;
-        });
+    auto read = state.log.visit(writer, entry->first, entry->second, entry->first,
+                                [&](std::uint64_t position, bytes_view data) {
+                                  const bool here = n < r.entries.size() &&
+                                                    r.entries[n].place.position == position;
+                                  all.emplace_back(here ? bytes_view{r.entries[n++].data} : data);
+                                  return true;
+                                });
     if (!read) return read.error();
     if (n == begin) return too_far_back(r);
     const std::vector<bytes_view> views(all.begin(), all.end());

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "joinery/replica/log_repair.hpp"
+#include "joinery/replica/number_repair.hpp"
 #include "joinery/replica/record_repair.hpp"
 #include "joinery/replica/wanted.hpp"
 
@@ -95,7 +96,10 @@ class repairs {
       const auto entry = history::entry_before(view, position);
       if (!entry || history::last_of_entry(view, entry->first, entry->second) < position) return {};
       const auto key = history::position_key(entry->first);
-      if (!history::open_sealed(history::area::log, key, entry->second)) first = entry->first;
+      history::log_reader reader;  // also of the keys of records that it names by number
+      const auto read = reader.visit(view, entry->first, entry->second, entry->first,
+                                     [](std::uint64_t, bytes_view) { return true; });
+      if (!read && read.error().code == errc::checksum) first = entry->first;
       return {};
     });
     if (!done) return done.error();

@@ -64,6 +64,7 @@ struct replica_state {
   std::uint64_t joins = 0;          ///< snapshots joined since it was opened
   std::uint64_t joined_at = 0;      ///< log position of the last join that the floor is not beyond
   bool joining = false;             ///< records of that one are staged still (pending_join.hpp)
+  history::number_ledger numbers;   ///< what records are called in the log
   mutable history::log_reader log;  ///< where the log was read last
   /// Held by whoever changes `seen`, `last_position`, what is stored of roster and names, dirty
   /// records, or which ones are dirty, and

@@ -137,7 +137,7 @@ class retention {
       bool strange = false;
       history::log_reader once;  // a first look must not stay in memory
       auto read = (most == 1 ? once : state.log)
-                      .visit(first, *value, first + next_->changesets.size(),
+                      .visit(view, first, *value, first + next_->changesets.size(),
                              [&](std::uint64_t, bytes_view data) {
                                if (most-- == 0) return false;
                                strange = !describe(*next_, data, state);

@@ -52,9 +52,9 @@ class scrubbing {
 
  private:
   static constexpr std::array areas{
-      history::area::meta, history::area::roster, history::area::names,
-      history::area::log,  history::area::dots,   history::area::records,
-      history::area::held, history::area::staged, history::area::local};
+      history::area::meta,  history::area::roster,  history::area::names, history::area::log,
+      history::area::dots,  history::area::records, history::area::held,  history::area::staged,
+      history::area::local, history::area::numbers};
 
   // The least key above `key`; none is none. Keys of the log are numbers of eight bytes.
   static bytes after(history::area where, bytes key) {

@@ -5,7 +5,7 @@
 // mark with that position.
 // Invariants: the mark never claims what is not in `records`; a failed step loses nothing and is
 // tried again; a staged record of a joined snapshot goes with the transaction that writes it
-// joined.
+// joined; a record has the number that its row has only once that is stored.
 // Thread-safety: none; guarded by its owner.
 #pragma once
 
@@ -103,6 +103,7 @@ class snapshotting {
   void write_step(W& writer, replica_state& state, const replica_options& limits) {
     std::size_t size = 0;
     count_ = 0;
+    numbers_ = state.numbers.begin();
     state.records.for_each_to_write([&](const auto& slot) {
       const bool full =
           count_ >= limits.snapshot_step_records || size >= limits.snapshot_step_bytes;
@@ -112,14 +113,23 @@ class snapshotting {
       if (state::is_parts(table))
         history::put_part(writer, table, key, slot.position, slot.packed);
       else
-        history::put_record(writer, table, key, slot.position, slot.packed);
+        history::put_record(writer, table, key, slot.position, number_for(writer, slot),
+                            slot.packed);
       if (state.joining) writer.erase(history::area::staged, staged_key(table, key));
       size += slot.packed.size();
       ++count_;
       return true;
     });
+    numbers_.put(writer);
     if (count_ == state.records.to_write())
       history::put_sealed(writer, history::area::meta, "snapshot", history::write_mark(next_));
+  }
+
+  // Where the log names records by numbers each gets one with its row.
+  template <history::storage_writer W>
+  std::uint32_t number_for(W& writer, const state::working_set::slot& slot) {
+    const bool fresh = history::packs_log(writer) && state::working_set::needs_number(slot);
+    return fresh ? numbers_.add(writer, slot.name().key) : slot.number();
   }
 
   // True when the snapshot is complete.
@@ -131,7 +141,8 @@ class snapshotting {
       state.indexes.settled(state.names, slot.name().table, slot.name().key);
       return true;
     });
-    state.records.written(count_);
+    state.records.written(count_, numbers_.first(), numbers_.end());
+    state.numbers.accept(std::move(numbers_));
     if (state.records.to_write() > 0) return false;
     position_ = next_.position;
     active_ = false;
@@ -146,8 +157,9 @@ class snapshotting {
   }
 
   bool active_ = false;
-  bool riding_ = false;    // a step is part of a write that is not committed yet
-  std::size_t count_ = 0;  // records of the last step
+  bool riding_ = false;                    // a step is part of a write that is not committed yet
+  std::size_t count_ = 0;                  // records of the last step
+  history::number_ledger::batch numbers_;  // given in the last step
   history::snapshot_mark next_;
   std::size_t log_bytes_ = 0;    // since the last cycle began
   std::size_t cycle_bytes_ = 0;  // before it

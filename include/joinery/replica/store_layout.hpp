@@ -15,7 +15,7 @@
 
 namespace joinery::detail {
 
-inline constexpr std::string_view store_format = "joinery store 2";
+inline constexpr std::string_view store_format = "joinery store 3";
 inline constexpr std::string_view parts_epoch = "parts";
 
 /// Stores the roster entries and names that the storage has not got. `all_names_stored` once that
@@ -156,6 +156,7 @@ result<bool> load_store(S& storage, const space_id& wanted, replica_state& state
     if (*epoch)
       state.parts.epoch = static_cast<std::uint32_t>(byte_reader{**epoch}.varint_up_to(~0u));
 
+    state.numbers.load(view);
     auto below = load_floor(view);
     if (!below) return below.error();
     floor = std::move(*below);

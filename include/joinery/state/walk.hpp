@@ -20,13 +20,16 @@
 
 namespace joinery::state {
 
-/// A record as it is stored: its bytes, and the log position that they stand for.
+/// A record as it is stored: its bytes, the log position that they stand for, and the store's
+/// number for it, 0 when it has none.
 struct stored_record {
   shared_bytes packed;
   std::uint64_t position = 0;
+  std::uint32_t number = 0;
 
   stored_record() = default;
-  stored_record(shared_bytes p, std::uint64_t at) : packed(std::move(p)), position(at) {}
+  stored_record(shared_bytes p, std::uint64_t at, std::uint32_t n)
+      : packed(std::move(p)), position(at), number(n) {}
 };
 
 /// How much is read at once.

@@ -56,6 +56,8 @@ class working_set {
     slot(const slot&) = delete;
     slot& operator=(const slot&) = delete;
     [[nodiscard]] bool dirty() const noexcept { return dirty_; }
+    /// By which the store's log may name it; 0 when it has none yet.
+    [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
     [[nodiscard]] const record_name& name() const noexcept { return name_; }
     /// Tells the processor that it will be wanted soon.
     void expect() const noexcept { prefetch(this, sizeof(slot)); }
@@ -67,6 +69,7 @@ class working_set {
     slot* older_ = nullptr;  // neighbours in the order of use, of a clean one
     slot* newer_ = nullptr;
     std::size_t weight_ = 0;
+    std::uint32_t number_ = 0;
     bool dirty_ = false;
   };
 
@@ -109,6 +112,7 @@ class working_set {
     if (auto& record = *stored) {
       fresh.packed = std::move(record->packed);
       fresh.position = record->position;
+      fresh.number_ = record->number;
       link_newest(fresh);
     } else {
       link_oldest(fresh);
@@ -227,11 +231,13 @@ class working_set {
     for (const slot* s : writing_)
       if (!each(*s)) return;
   }
-  /// The first `n` of these are stored as they are in memory.
-  void written(std::size_t n) {
+  /// The first `n` of these are stored as they are in memory. Those that had no number have the
+  /// next one from `number` on, up to `end`.
+  void written(std::size_t n, std::uint32_t number = 0, std::uint32_t end = 0) {
     for (; n > 0; --n) {
       auto& s = **writing_.begin();
       writing_.erase(writing_.begin());
+      if (number != end && needs_number(s)) s.number_ = number++;
       s.dirty_ = false;
       link_newest(s);
       weigh(s);
@@ -241,6 +247,10 @@ class working_set {
   void give_up_writing() {
     dirty_.merge(writing_);
     writing_.clear();
+  }
+  /// Parts go by the number of no record.
+  [[nodiscard]] static bool needs_number(const slot& s) noexcept {
+    return s.number_ == 0 && !is_parts(s.name_.table);
   }
   [[nodiscard]] std::size_t to_write() const noexcept { return writing_.size(); }
   [[nodiscard]] std::size_t dirty_count() const {
@@ -301,6 +311,7 @@ class working_set {
     fresh.name_ = std::move(name);
     fresh.hash_ = hash;
     fresh.position = 0;
+    fresh.number_ = 0;
     fresh.weight_ = 0;
     return fresh;
   }

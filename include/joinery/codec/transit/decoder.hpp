@@ -25,9 +25,10 @@ class decoder {
   explicit decoder(std::uint64_t memory) : decoder(capacity{memory}) {}
 
   /// The changesets of the next frame, valid until the next call; `most` bytes in all, at most.
-  /// Errors: malformed, too_large.
-  result<std::span<const bytes_view>> decode(bytes_view frame, std::size_t most) {
-    if (!fault_ && !read(frame, most)) {
+  /// `keys`: of the records that go by number. Errors: malformed, too_large.
+  result<std::span<const bytes_view>> decode(bytes_view frame, std::size_t most,
+                                             numbered_keys keys = no_numbered_keys) {
+    if (!fault_ && !read(frame, most, keys)) {
       if (out_.full())
         fault_ = error{errc::too_large, "changesets of more bytes than a frame may hold", "",
                        "the limit is " + std::to_string(most)};
@@ -71,7 +72,7 @@ class decoder {
         names_(max_names, max_names * max_name),
         records_(c.records, c.key_bytes) {}
 
-  bool read(bytes_view frame, std::size_t most) {
+  bool read(bytes_view frame, std::size_t most, numbered_keys keys) {
     out_.begin(most);
     changesets_.clear();
     places_.clear();
@@ -100,7 +101,7 @@ class decoder {
     if (!opened(blobs_, blob_form, blob_size, blob)) return false;
     for (auto left = count; left > 0; --left) {
       const auto start = out_.size();
-      if (!read_changeset(bits) || bits.overrun() || out_.full()) return false;
+      if (!read_changeset(bits, keys) || bits.overrun() || out_.full()) return false;
       places_.push_back(out_.size() - start);
     }
     std::size_t at = 0;
@@ -113,7 +114,7 @@ class decoder {
 
   std::uint64_t number(model_reader& model, bit_reader& bits) { return get_number(model, bits); }
 
-  bool read_changeset(bit_reader& bits) {
+  bool read_changeset(bit_reader& bits, numbered_keys keys) {
     const auto flags = models_.head.get(bits);
     if (flags > all_head_flags) return false;
     if ((flags & whole) != 0) {
@@ -137,7 +138,7 @@ class decoder {
     const auto time = step_after(state.time, {ms, number(models_.logical, bits)});
     state = {seq, time};
     if ((flags & nothing_seen) == 0 && !read_seen(bits)) return false;
-    if (!read_records(bits, flags)) return false;
+    if (!read_records(bits, flags, keys)) return false;
     order_records();
     write(*origin, seq, time);
     return true;
@@ -167,9 +168,11 @@ class decoder {
     return slot;
   }
 
-  bool read_records(bit_reader& bits, std::uint8_t flags) {
+  bool read_records(bit_reader& bits, std::uint8_t flags, numbered_keys keys) {
     const auto count = number(models_.records, bits);
     const auto fresh = (flags & known_records) != 0 ? 0 : number(models_.fresh, bits);
+    const auto by_number = (flags & numbered) != 0 ? number(models_.by_number, bits) : 0;
+    if (by_number > fresh) return false;
     if (fresh > count || count > out_.left() / least_record) return too_much(bits, count);
     std::uint64_t next = 0;
     for (auto n = count - fresh; n > 0; --n) {
@@ -189,7 +192,19 @@ class decoder {
       r.start = first_bytes(r.key);
       r.table = records_.label(slot);
     }
-    for (auto n = fresh; n > 0; --n) {
+    next = 1;
+    for (auto n = by_number; n > 0; --n) {
+      const auto gap = number(models_.number_gap, bits);
+      if (bits.overrun() || next > most_number || gap > most_number - next) return false;
+      const auto of = static_cast<std::uint32_t>(next + gap);
+      next = std::uint64_t{of} + 1;
+      const auto table = read_name(bits);
+      const auto key = table == none ? std::nullopt : keys(of);
+      if (!key || key->size() > max_key) return false;
+      list_.push_back({*key, first_bytes(*key), table});
+      if (!read_ops(bits, flags)) return false;
+    }
+    for (auto n = fresh - by_number; n > 0; --n) {
       const auto table = read_name(bits);
       if (table == none) return false;
       const auto key_size = number(models_.key_size, bits);
@@ -345,6 +360,7 @@ class decoder {
   }
 
   static constexpr std::uint64_t most_slots = std::uint64_t{1} << 31;
+  static constexpr std::uint64_t most_number = 0xFFFFFFFF;
 
   models<model_reader> models_;
   shelf origins_, names_, records_;

@@ -29,16 +29,18 @@ class encoder {
   /// `memory` as in `capacity`; the reader's must be the same.
   explicit encoder(std::uint64_t memory) : encoder(capacity{memory}) {}
 
-  /// Adds a changeset to the frame under way.
-  void add(bytes_view changeset) {
+  /// Adds a changeset to the frame under way. `numbers` only where the reader knows them.
+  void add(bytes_view changeset, record_numbers numbers = {}) {
     ++count_;
-    if (read_parts(changeset, parts_) && resolve_names()) return add_parts();
+    if (read_parts(changeset, parts_) && resolve_names()) return add_parts(numbers);
     models_.head.put(bits_, whole);
     number(models_.size, changeset.size());
     blobs_.add(changeset);
   }
   /// How many changesets it holds.
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
+  /// Whether any record went by its number, in this frame or before.
+  [[nodiscard]] bool numbers_used() const noexcept { return numbers_used_; }
 
   /// What the frame takes at most.
   [[nodiscard]] std::size_t bound() const noexcept {
@@ -109,8 +111,8 @@ class encoder {
     return true;
   }
 
-  void add_parts() {
-    find_records();
+  void add_parts(record_numbers numbers) {
+    find_records(numbers);
     const auto& p = parts_;
     const auto by = origin_slot(p.origin);
     const auto state = by == unknown ? origin_state{} : states_[by];
@@ -118,7 +120,8 @@ class encoder {
     if (by != unknown && by == last_origin_) flags |= same_origin;
     if (p.seq == state.seq + 1) flags |= next_seq;
     if (p.seen.empty()) flags |= nothing_seen;
-    if (fresh_.empty()) flags |= known_records;
+    if (fresh_.empty() && numbered_.empty()) flags |= known_records;
+    if (!numbered_.empty()) flags |= numbered;
     if (p.ops.size() == p.records.size() &&
         std::all_of(p.records.begin(), p.records.end(), [](const auto& r) { return r.count == 1; }))
       flags |= single_ops;
@@ -138,12 +141,21 @@ class encoder {
       }
     }
     number(models_.records, p.records.size());
-    if ((flags & known_records) == 0) number(models_.fresh, fresh_.size());
+    if ((flags & known_records) == 0) number(models_.fresh, numbered_.size() + fresh_.size());
+    if ((flags & numbered) != 0) number(models_.by_number, numbered_.size());
     std::uint64_t next = 0;
     for (const auto known : known_) {
       number(models_.gap, (known >> 32) - next);
       next = (known >> 32) + 1;
       add_ops(p.records[known & 0xFFFFFFFF], flags);
+    }
+    next = 1;
+    for (const auto of : numbered_) {
+      const auto& r = p.records[of & 0xFFFFFFFF];
+      number(models_.number_gap, (of >> 32) - next);
+      next = (of >> 32) + 1;
+      name(r.table);
+      add_ops(r, flags);
     }
     for (const auto record : fresh_) {
       const auto& r = p.records[record];
@@ -152,16 +164,20 @@ class encoder {
       blobs_.add(r.key);
       add_ops(r, flags);
     }
-    for (const auto record : fresh_) {
-      const auto& r = p.records[record];
-      const auto table = slots_[r.table];
-      records_.put(indexed_shelf::hash(r.key, table), r.key, table);
-    }
+    for (const auto of : numbered_) put_on_shelf(static_cast<std::uint32_t>(of));
+    for (const auto record : fresh_) put_on_shelf(record);
+  }
+  void put_on_shelf(std::uint32_t record) {
+    const auto& r = parts_.records[record];
+    const auto table = slots_[r.table];
+    records_.put(indexed_shelf::hash(r.key, table), r.key, table);
   }
 
-  /// Which records are on the shelf, ascending by slot, and which are not.
-  void find_records() {
+  /// Which records are on the shelf, ascending by slot; which others have a number, ascending by
+  /// that; and which have not.
+  void find_records(record_numbers numbers) {
     known_.clear();
+    numbered_.clear();
     fresh_.clear();
     hash_records();
     for (std::uint32_t i = 0; i < parts_.records.size(); ++i) {
@@ -170,10 +186,14 @@ class encoder {
       const auto slot = records_.find(hashes_[i], r.key, table);
       if (slot)
         known_.push_back(std::uint64_t{*slot} << 32 | i);
+      else if (i < numbers.size() && numbers[i] != 0)
+        numbered_.push_back(std::uint64_t{numbers[i]} << 32 | i);
       else
         fresh_.push_back(i);
     }
     std::sort(known_.begin(), known_.end());
+    std::sort(numbered_.begin(), numbered_.end());
+    numbers_used_ = numbers_used_ || !numbered_.empty();
   }
   // Each record is a miss in three places of memory: they are fetched for all of them at once.
   void hash_records() {
@@ -271,11 +291,13 @@ class encoder {
   std::vector<std::uint32_t> slots_;     ///< of the changeset's names
   std::vector<std::uint64_t> named_in_;  ///< by name's slot: the last changeset with it
   std::uint64_t changesets_ = 1;
-  std::vector<std::uint64_t> known_;  ///< slot << 32 | record
+  std::vector<std::uint64_t> known_;     ///< slot << 32 | record
+  std::vector<std::uint64_t> numbered_;  ///< number << 32 | record
   std::vector<std::uint32_t> fresh_;
   std::vector<std::uint64_t> hashes_;  ///< of the changeset's records
 
   std::size_t count_ = 0;
+  bool numbers_used_ = false;
   bit_writer bits_, coded_;
   string_writer texts_, blobs_;
   stream_writer stream_;

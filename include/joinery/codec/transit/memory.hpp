@@ -7,8 +7,11 @@
 #pragma once
 
 #include <array>
+#include <optional>
+#include <span>
 #include <vector>
 
+#include "joinery/base/function_ref.hpp"
 #include "joinery/codec/limits.hpp"
 #include "joinery/codec/transit/delta_form.hpp"
 #include "joinery/codec/transit/model.hpp"
@@ -39,14 +42,26 @@ enum head_flag : std::uint8_t {
   nothing_seen = 8,    ///< no increases
   known_records = 16,  ///< all records are on the shelf
   single_ops = 32,     ///< each record has one operation
+  numbered = 64,       ///< some that are not on the shelf go by the store's numbers
 };
-inline constexpr std::uint8_t all_head_flags = 63;
+inline constexpr std::uint8_t all_head_flags = 127;
+
+/// In a store, the numbers of a changeset's records, in their order, 0 where there is none; or
+/// empty, as between peers, who know of none.
+using record_numbers = std::span<const std::uint32_t>;
+/// The key of the record with a number, valid until the next frame; nothing when it is not known.
+using numbered_keys = function_ref<std::optional<bytes_view>(std::uint32_t number)>;
+/// Where there are none.
+struct no_keys {
+  std::optional<bytes_view> operator()(std::uint32_t) const noexcept { return std::nullopt; }
+};
+inline constexpr no_keys no_numbered_keys;
 
 /// One model for each kind of number.
 template <class Model>
 struct models {
   Model head, size, origin, seq, ms, logical, seen, increase;
-  Model records, fresh, gap, key_size, ops, name, name_size;
+  Model records, fresh, gap, by_number, number_gap, key_size, ops, name, name_size;
   Model op, op_form, prefix, shape, incarnation;
   Model text_size, blob_size, positive, element, negative, amount, tallied;
 

@@ -1,0 +1,96 @@
+// record_row: a record of the snapshot, as it is stored.
+//
+// Purpose: each record, and each part of a large field, stands with the log position that it stands
+// for, and with its number, by which entries of the log name it (record_numbers.hpp).
+// Keys: `records` has fixed32 table index, key → sealed varint 2 × position, and with a number 1
+// more and varint number, packed record. `local` has its records in the same form, and stands for
+// no position.
+// Invariants: a part and a local record have no number.
+// Thread-safety: as the view or writer that is passed in.
+#pragma once
+
+#include <cstring>
+
+#include "joinery/history/sealed.hpp"
+
+namespace joinery::history {
+
+inline bytes record_key(std::uint32_t table, bytes_view key) {
+  bytes full(4 + key.size(), '\0');
+  for (std::size_t i = 0; i < 4; ++i)
+    full[i] = static_cast<char>(static_cast<std::uint8_t>(table >> (24 - 8 * i)));
+  key.copy(full.data() + 4, key.size());
+  return full;
+}
+
+/// The same without asking the allocator, as nearly all keys are short.
+class short_record_key {
+ public:
+  short_record_key(std::uint32_t table, bytes_view key) {
+    if (key.size() > sizeof room_ - 4) {
+      long_ = record_key(table, key);
+      view_ = long_;
+      return;
+    }
+    for (std::size_t i = 0; i < 4; ++i)
+      room_[i] = static_cast<char>(static_cast<std::uint8_t>(table >> (24 - 8 * i)));
+    if (!key.empty()) std::memcpy(room_ + 4, key.data(), key.size());
+    view_ = {room_, 4 + key.size()};
+  }
+  short_record_key(const short_record_key&) = delete;
+  short_record_key& operator=(const short_record_key&) = delete;
+  operator bytes_view() const noexcept { return view_; }
+
+ private:
+  char room_[68];
+  bytes long_;
+  bytes_view view_;
+};
+
+template <storage_writer W>
+void put_record(W& to, std::uint32_t table, bytes_view key, std::uint64_t position,
+                std::uint32_t number, bytes_view packed, area where = area::records) {
+  bytes content;
+  byte_writer w{content};
+  w.varint(2 * position + (number != 0 ? 1 : 0));
+  if (number != 0) w.varint(number);
+  w.raw(packed);
+  put_sealed(to, where, record_key(table, key), content);
+}
+
+/// The same for a part of a large field: an empty one is not stored.
+template <storage_writer W>
+void put_part(W& to, std::uint32_t parts, bytes_view key, std::uint64_t position,
+              bytes_view packed) {
+  if (packed.empty())
+    to.erase(area::records, record_key(parts, key));
+  else
+    put_record(to, parts, key, position, 0, packed);
+}
+
+struct record_content {
+  std::uint64_t position = 0;
+  std::uint32_t number = 0;
+  bytes_view packed;
+};
+/// A record's content; nothing when it is damaged.
+inline std::optional<record_content> unsealed_record(bytes_view key, bytes_view value,
+                                                     area where = area::records) {
+  const auto content = codec::unsealed(static_cast<std::uint8_t>(where), key, value);
+  if (!content) return std::nullopt;
+  byte_reader in{*content};
+  record_content r;
+  const auto position = in.varint();
+  r.position = position / 2;
+  if ((position & 1) != 0)
+    r.number = static_cast<std::uint32_t>(in.varint_up_to(~std::uint32_t{0}));
+  r.packed = in.rest();
+  return r;
+}
+inline result<record_content> open_record(bytes_view key, bytes_view value,
+                                          area where = area::records) {
+  if (const auto content = unsealed_record(key, value, where)) return *content;
+  return damaged_entry(where, key);
+}
+
+}  // namespace joinery::history
