@@ -62,6 +62,9 @@ void check_index_key(bytes_view key, bytes_view content) {
   demand(!same_form || !whole || entry.key == key, "an entry of an index under another key");
 }
 
+// Records of the store, by number.
+constexpr bytes_view keys[] = {"", "key", "key 2", "another"};
+
 // An entry of the log gives as many changesets as it says, the same at a second reading, or none
 // from where it is at fault.
 void check_log_entry(bytes_view content) {
@@ -69,7 +72,10 @@ void check_log_entry(bytes_view content) {
   const auto count = history::entry_count(content);
   std::vector<bytes> all;
   history::entry_cursor cursor;
-  const auto read = cursor.visit(content, 0, [&](std::uint64_t n, bytes_view data) {
+  const auto key_of = [](std::uint32_t number) {
+    return number < std::size(keys) ? std::optional{keys[number]} : std::nullopt;
+  };
+  const auto read = cursor.visit(content, 0, key_of, [&](std::uint64_t n, bytes_view data) {
     demand(n == all.size(), "changesets in order");
     all.emplace_back(data);
     return true;
@@ -79,7 +85,7 @@ void check_log_entry(bytes_view content) {
   demand(count && *count == all.size(), "as many as it says");
   const auto from = all.size() / 2;
   auto next = from;
-  const auto again = cursor.visit(content, from, [&](std::uint64_t n, bytes_view data) {
+  const auto again = cursor.visit(content, from, key_of, [&](std::uint64_t n, bytes_view data) {
     demand(n == next && data == all[n], "the same again");
     return ++next > 0;
   });
@@ -180,14 +186,20 @@ std::vector<bytes> seeds() {
   auto run = history::dot_run::begin({1, 4}, 9, {});
   for (const std::uint64_t at : {10u, 12u, 30u}) run.extend(at, {});
   add(7, history::dot_key({1, 4}), written(run));
-  history::entry_packer packer;
-  for (int n = 0; n < 3; ++n) {
-    codec::changeset_writer c;
-    c.add("t", "key", {crdt::cell_action::create, 1, {}, {}, {}});
-    packer.add(c.encode(replica_id{{1}}, 4, 99, {}));
-    packer.add("no changeset");
+  for (const bool by_number : {false, true}) {
+    history::entry_packer packer{by_number};
+    const std::uint32_t numbers[] = {3, 0, 2};
+    for (int n = 0; n < 3; ++n) {
+      codec::changeset_writer c;
+      for (const auto key : {"another", "key", "key 2"})
+        c.add("t", key, {crdt::cell_action::create, 1, {}, {}, {}});
+      packer.add(c.encode(replica_id{{1}}, 4, 99, {}), by_number
+                                                           ? codec::transit::record_numbers{numbers}
+                                                           : codec::transit::record_numbers{});
+      packer.add("no changeset");
+    }
+    add(7, "log", packer.finish());
   }
-  add(7, "log", packer.finish());
   const auto index = state::index_storage_entry(7, bytes("a\0b", 3), "key");
   add(8, index.key, index.content);
   add(8, state::index_storage_entry(7, bytes(200, 'v'), "key").key, bytes(200, 'v'));

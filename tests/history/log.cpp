@@ -268,6 +268,26 @@ TEST_CASE("a number is given once, and its row tells the key") {
   CHECK(key_of(disk, 96) == "key 100");
 }
 
+TEST_CASE("so many numbers are given, and no more") {
+  memory_storage disk;
+  number_ledger ledger;
+  disk.write([](auto& w) -> result<> {
+        put_sealed(w, area::numbers, index_key(most_numbers / 32 - 2), full_row({}));
+        return {};
+      })
+      .value();
+  disk.read([&](auto& view) -> result<> { return ledger.load(view), result<>{}; }).value();
+  auto given = store_records(disk, ledger, keys_from(0, 30));
+  CHECK(given.front() == most_numbers - 32);
+  given = store_records(disk, ledger, keys_from(30, 4));
+  CHECK(given == std::vector<std::uint32_t>{most_numbers - 2, most_numbers - 1, 0, 0});
+  CHECK(store_records(disk, ledger, keys_from(34, 1)).front() == 0);
+  CHECK(key_of(disk, most_numbers - 1) == "key 31");
+  disk.read([&](auto& view) -> result<> { return ledger.load(view), result<>{}; }).value();
+  CHECK(store_records(disk, ledger, keys_from(35, 1)).front() == 0);
+  CHECK_THAT(key_of(disk, most_numbers), Catch::Contains("numbers, key"));
+}
+
 TEST_CASE("an entry names records by number, and is read as long as anything tells their keys") {
   memory_storage disk;
   disk.pack_log(true);

@@ -364,6 +364,31 @@ TEST_CASE("what is hot names records by number, what is merged and what peers ge
   CHECK(c.digest() == digest);
 }
 
+TEST_CASE("records beyond the last number are named in full") {
+  merging_peer a{1, 8000};
+  peer b{2};
+  const auto last = history::most_numbers / history::numbers_in_row - 1;
+  a.disk
+      .write([&](auto& w) -> result<> {  // all but the last 10 are given
+        history::put_sealed(w, area::numbers, history::index_key(last), bytes(22, '\0'));
+        return {};
+      })
+      .value();
+  a.reopen();
+  set_many(a, 60, 1);
+  a.e->checkpoint().value();
+  set_many(a, 60, 2);
+  CHECK(numbered_entries(a) == 1);
+  a.crash();
+  a.e->checkpoint().value();
+  set_many(a, 60, 3);
+  CHECK(numbered_entries(a) >= 1);
+  CHECK(entries_of(a, area::numbers) == 1);
+  check_log(a);
+  b.take(a.log()).value();
+  CHECK(b.digest() == a.digest());
+}
+
 TEST_CASE("a snapshot step that fails has given no number") {
   merging_peer a{1, 8000};
   set_many(a, 3, 1);

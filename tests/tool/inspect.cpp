@@ -285,6 +285,33 @@ TEST_CASE("a store that no replica can be opened from still has its entries coun
   CHECK(has(out.str(), "log  2 entries"));
 }
 
+TEST_CASE("a log that names records by number is shown as another, and its numbers are entries") {
+  device_type a{1};
+  a.disk.pack_log(true);
+  a.reopen();
+  const auto like_all = [&] {
+    a.write([](tx_type& tx) {
+       for (int n = 0; n < 60; ++n) tx.create<post>("post " + std::to_string(n)).likes += 1;
+     }).value();
+  };
+  like_all();
+  a.db.checkpoint().value();
+  like_all();
+  auto e = store::open(a.disk.share(), {.time = &a.time, .random = &a.dice}).value();
+  CHECK(has(shown(e, {.table = "posts", .key = "post 59"}), "\"likes\":2"));
+  const auto printed = [&] {
+    std::ostringstream out;
+    tool::inspect_storage(a.disk, out).value();
+    return out.str();
+  };
+  CHECK(has(printed(), "positions 1 to 2\n"));
+  CHECK(has(printed(), "  numbers  2 entries"));
+  damage(a.disk, history::area::numbers, history::index_key(1));
+  CHECK(has(printed(), "1 damaged\n    damaged: 0x00000001\n"));
+  auto again = store::open(a.disk.share(), {.time = &a.time, .random = &a.dice}).value();
+  CHECK(has(shown(again, {.table = "posts", .key = "post 59"}), "\"likes\":2"));
+}
+
 namespace {
 
 struct draft {

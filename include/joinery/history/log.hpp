@@ -106,6 +106,13 @@ class log_reader {
   template <storage_view V, class F>
   result<bool> visit(V& from, std::uint64_t first, bytes_view value, std::uint64_t position,
                      F&& each) {
+    keys_by_number<V> quick{from, false};
+    return visit(from, first, value, position, quick, each);
+  }
+  /// The same, and what `quick` has read, whose rows are not checked, is used for several entries.
+  template <storage_view V, class F>
+  result<bool> visit(V& from, std::uint64_t first, bytes_view value, std::uint64_t position,
+                     keys_by_number<V>& quick, F&& each) {
     const auto content = open_sealed(area::log, position_key(first), value);
     if (!content) return content.error();
     auto next = std::max(first, position);
@@ -117,7 +124,6 @@ class log_reader {
           });
     };
     // The entry tells whether its keys were the right ones: only if not are rows looked at closely.
-    keys_by_number<V> quick{from, false};
     auto read = visit_with(quick);
     if (read || form_of(*content) != entry_form::numbered) return read;
     keys_by_number<V> keys{from};
@@ -176,8 +182,9 @@ result<> scan_log(V& from, std::uint64_t position, log_reader& reader, F&& each)
   if (before && before->first < position &&
       last_of_entry(from, before->first, before->second) >= position)
     start = before->first;
+  keys_by_number<V> quick{from, false};
   from.scan(area::log, position_key(start), [&](bytes_view key, bytes_view value) {
-    auto all = reader.visit(from, position_of(key), value, position, each);
+    auto all = reader.visit(from, position_of(key), value, position, quick, each);
     if (!all) outcome = all.error();
     return all && *all;
   });

@@ -7,7 +7,8 @@
 // block for none. Number 0 means none.
 // Invariants: a number is given once, in the transaction that first stores the record with it, and
 // always means the same key; rows are never taken away. What a damaged row said is found in the
-// records, each of which is stored with its number.
+// records, each of which is stored with its number. Only so many numbers are given that all rows
+// together are soon read: a log that is opened names its records in any order.
 // Thread-safety: as the view or writer that is passed in; a ledger is guarded by its owner.
 #pragma once
 
@@ -22,6 +23,8 @@ namespace joinery::history {
 
 /// How many numbers a row has: so many keys are read where one is wanted.
 inline constexpr std::uint32_t numbers_in_row = 32;
+/// Numbers are below this: records beyond have none, and entries name them in full.
+inline constexpr std::uint32_t most_numbers = 1u << 16;
 
 using keys_of_row = std::array<bytes, numbers_in_row>;
 
@@ -47,8 +50,9 @@ void find_among_records(V& from, number_rows& rows) {
   });
 }
 
-/// Finds keys by their numbers, those of damaged rows among the records. What it gives is valid as
-/// long as this and the view's transaction, until something is written in that.
+/// Finds keys by their numbers, those of damaged rows among the records; each row is read once.
+/// What it gives is valid as long as this and the view's transaction, until something is written in
+/// that.
 template <storage_view V>
 class keys_by_number {
  public:
@@ -57,9 +61,7 @@ class keys_by_number {
   explicit keys_by_number(V& from, bool checked = true) noexcept : from_(from), checked_(checked) {}
 
   std::optional<bytes_view> operator()(std::uint32_t number) {
-    const auto row = number / numbers_in_row;
-    if (row != row_ && !open(row)) return among_records(number);
-    byte_reader in{content_};
+    byte_reader in{content_of(number / numbers_in_row)};
     for (auto before = number % numbers_in_row; before > 0; --before) in.block();
     const auto key = in.block();
     if (in.ok() && !key.empty()) return key;
@@ -72,14 +74,17 @@ class keys_by_number {
   [[nodiscard]] const number_rows& damaged() const noexcept { return by_records_; }
 
  private:
-  bool open(std::uint32_t row) {
-    row_ = none;
+  // Nothing when it is damaged.
+  bytes_view content_of(std::uint32_t row) {
+    if (row >= most_numbers / numbers_in_row) return {};
+    if (row >= rows_.size()) rows_.resize(row + std::size_t{1});
+    auto& content = rows_[row];
+    if (!content.empty()) return content;
     const auto key = index_key(row);
     const auto value = from_.get(area::numbers, key);
-    if (!value || (checked_ && !open_sealed(area::numbers, key, *value))) return false;
-    row_ = row;
-    content_ = value->substr(std::min(value->size(), sizeof(std::uint64_t)));
-    return true;
+    if (value && (!checked_ || open_sealed(area::numbers, key, *value)))
+      content = value->substr(std::min(value->size(), sizeof(std::uint64_t)));
+    return content;
   }
   std::optional<bytes_view> among_records(std::uint32_t number) {
     if (!checked_) return std::nullopt;
@@ -100,12 +105,9 @@ class keys_by_number {
                  "sync with a replica that has the changesets: they are fetched again"};
   }
 
-  static constexpr auto none = ~std::uint32_t{0};
-
   V& from_;
   bool checked_;
-  std::uint32_t row_ = none;  ///< the one that was read last
-  bytes_view content_;
+  std::vector<bytes_view> rows_;  ///< what those say that were read; of others nothing
   number_rows by_records_;
   std::optional<error> fault_;
 };
@@ -120,8 +122,8 @@ class number_ledger {
     const auto last = from.last(area::numbers);
     if (!last) return;
     row_.clear();
-    const auto row = index_of(last->first);
-    next_ = std::uint64_t{row} * numbers_in_row;
+    const auto row = std::min(index_of(last->first), most_numbers / numbers_in_row);
+    next_ = row * numbers_in_row;
     const auto content = open_sealed(area::numbers, last->first, last->second);
     byte_reader in{content ? *content : bytes_view{}};
     std::uint32_t count = 0;
@@ -140,32 +142,28 @@ class number_ledger {
     /// The number of the next record; 0 when all are used up.
     template <storage_writer W>
     std::uint32_t add(W& to, bytes_view key) {
+      if (next_ >= most_numbers) return 0;
       if (next_ % numbers_in_row == 0) {
         put(to);
         row_.clear();
       }
-      if (next_ >= most) return 0;
       byte_writer{row_}.block(key);
-      return static_cast<std::uint32_t>(next_++);
+      return next_++;
     }
     /// Stores what is not stored yet.
     template <storage_writer W>
     void put(W& to) const {
       if (next_ == first_ || row_.empty()) return;
-      const auto row = static_cast<std::uint32_t>((next_ - 1) / numbers_in_row);
-      put_sealed(to, area::numbers, index_key(row), row_);
+      put_sealed(to, area::numbers, index_key((next_ - 1) / numbers_in_row), row_);
     }
     /// The first one that it gave, and the one behind the last.
-    [[nodiscard]] std::uint32_t first() const noexcept {
-      return static_cast<std::uint32_t>(first_);
-    }
-    [[nodiscard]] std::uint32_t end() const noexcept { return static_cast<std::uint32_t>(next_); }
+    [[nodiscard]] std::uint32_t first() const noexcept { return first_; }
+    [[nodiscard]] std::uint32_t end() const noexcept { return next_; }
 
    private:
     friend class number_ledger;
-    static constexpr auto most = std::uint64_t{0xFFFFFFFF};
-    std::uint64_t first_ = 0;
-    std::uint64_t next_ = 0;
+    std::uint32_t first_ = 0;
+    std::uint32_t next_ = 0;
     bytes row_;
   };
   [[nodiscard]] batch begin() const {
@@ -181,11 +179,11 @@ class number_ledger {
   /// The row that the next number may go into, and what it says; nothing when that is a new one.
   [[nodiscard]] std::optional<std::pair<std::uint32_t, bytes_view>> last_row() const noexcept {
     if (row_.empty()) return std::nullopt;
-    return std::pair{static_cast<std::uint32_t>((next_ - 1) / numbers_in_row), bytes_view{row_}};
+    return std::pair{(next_ - 1) / numbers_in_row, bytes_view{row_}};
   }
 
  private:
-  std::uint64_t next_ = 1;
+  std::uint32_t next_ = 1;
   bytes row_ = bytes(1, '\0');  ///< what the row of the last number says: at first that 0 is none
 };
 

@@ -25,7 +25,7 @@ class local_cold_reader {
       if (!value) return {};
       auto record = history::open_record(full, *value, history::area::local);
       if (!record) return met(table, key), record.error();
-      out = state::stored_record{shared_bytes{record->packed}, record->position, 0};
+      out = state::stored_record{shared_bytes{record->packed}, record->position};
       return {};
     });
     if (!done) return done.error();

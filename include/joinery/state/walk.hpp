@@ -28,7 +28,7 @@ struct stored_record {
   std::uint32_t number = 0;
 
   stored_record() = default;
-  stored_record(shared_bytes p, std::uint64_t at, std::uint32_t n)
+  stored_record(shared_bytes p, std::uint64_t at, std::uint32_t n = 0)
       : packed(std::move(p)), position(at), number(n) {}
 };
 
