@@ -342,11 +342,11 @@ TEST_CASE("a store is opened only for its own space, in a format that is known")
   CHECK(a.e->space() == space_named("engine tests"));
   a.disk
       .write([](auto& w) -> result<> {
-        history::put_sealed(w, area::meta, "format", "joinery store 3");
+        history::put_sealed(w, area::meta, "format", "joinery store 4");
         return {};
       })
       .value();
-  CHECK_THAT(opened(a), Catch::StartsWith("unsupported") && Catch::Contains("joinery store 3"));
+  CHECK_THAT(opened(a), Catch::StartsWith("unsupported") && Catch::Contains("joinery store 4"));
 }
 
 TEST_CASE("a new store needs the id of its space") {
