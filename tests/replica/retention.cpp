@@ -1,6 +1,8 @@
 // The log's floor: what is dropped, what stays, and what never shows.
 #include <catch2/catch.hpp>
 
+#include <set>
+
 #include "tests/replica/peer.hpp"
 
 using namespace replica_tests;
@@ -302,6 +304,20 @@ std::size_t numbered_entries(peer& p, std::uint64_t from = 1) {
       .value();
   return n;
 }
+/// What stands in an area, without the checksums.
+std::string content_of_area(peer& p, area where) {
+  std::string out;
+  p.disk
+      .read([&](auto& view) -> result<> {
+        view.scan(where, {}, [&](bytes_view key, bytes_view value) {
+          out += to_hex(key) + " " + to_hex(value.substr(8)) + "\n";
+          return true;
+        });
+        return {};
+      })
+      .value();
+  return out;
+}
 /// Writes `count` records in one changeset.
 void set_many(peer& p, int count, int value) {
   changeset_writer w;
@@ -335,7 +351,7 @@ TEST_CASE("what is hot names records by number, what is merged and what peers ge
     a.e->checkpoint().value();
     CHECK(numbered_entries(a) < 8);  // what does not fill an entry yet
     check_log(a);
-    CHECK(entries_of(a, area::numbers) == 2);
+    for (const auto where : history::number_areas) CHECK(entries_of(a, where) == 2);
   }
   SECTION("under a new id") {
     const auto own = a.e->seen().at(*a.e->replicas().find(a.id()));
@@ -370,8 +386,7 @@ TEST_CASE("records beyond the last number are named in full") {
   const auto last = history::most_numbers / history::numbers_in_row - 1;
   a.disk
       .write([&](auto& w) -> result<> {  // all but the last 10 are given
-        history::put_sealed(w, area::numbers, history::index_key(last), bytes(22, '\0'));
-        return {};
+        return history::put_row(w, last, bytes(22, '\0')), result<>{};
       })
       .value();
   a.reopen();
@@ -387,6 +402,62 @@ TEST_CASE("records beyond the last number are named in full") {
   check_log(a);
   b.take(a.log()).value();
   CHECK(b.digest() == a.digest());
+}
+
+TEST_CASE(
+    "whatever fails and wherever it stops, a number is one record's, and its row says which") {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    CAPTURE(seed);
+    peer a{seed}, b{seed + 100};
+    a.disk.pack_log(true);
+    a.options.log_entry_bytes = seed % 2 == 0 ? 8000 : 0;
+    a.options.snapshot_records = 1 + a.dice.below(30);
+    a.options.snapshot_step_records = 1 + a.dice.below(20);
+    a.options.cache_bytes = a.dice.chance(50) ? 0 : 100'000;
+    const auto left = seed % 3 == 0 ? 50'000 : 10 + a.dice.below(80);  // they run out, or do not
+    const auto first = static_cast<std::uint32_t>(history::most_numbers - left);
+    const auto count = first % history::numbers_in_row;
+    a.disk
+        .write([&](auto& w) -> result<> {
+          const auto row = (first - 1) / history::numbers_in_row;
+          return history::put_row(w, row, bytes(count == 0 ? 32 : count, '\0')), result<>{};
+        })
+        .value();
+    a.reopen();
+    for (int n = 1; n < 20; ++n) {
+      changeset_writer w;
+      const auto from = a.dice.below(100);
+      for (auto i = from; i < from + 40; ++i)
+        w.add(i % 3 == 0 ? "other" : "table", "key " + std::to_string(100 + i),
+              {cell_action::update, 1, "number", crdt::kind::lww, lww_delta(n)});
+      if (a.dice.chance(20)) a.disk.fail_nth(memory_operation::put, 1 + a.dice.below(40), errc::io);
+      static_cast<void>(a.e->commit(w));
+      a.disk.clear_faults();
+      if (a.dice.chance(15)) a.crash();
+      if (a.dice.chance(15)) static_cast<void>(a.e->checkpoint());
+      if (a.dice.chance(15)) a.e->tend().value();
+    }
+    a.crash();
+    REQUIRE(a.e->status().damaged == 0);
+    b.take(a.log()).value();
+    CHECK(a.digest() == b.digest());
+    CHECK(content_of_area(a, area::numbers) == content_of_area(a, area::numbers_copy));
+    std::set<std::uint32_t> all;
+    a.disk
+        .read([&](auto& view) -> result<> {
+          history::keys_by_number keys{view};
+          view.scan(area::records, {}, [&](bytes_view key, bytes_view value) {
+            const auto number = history::open_record(key, value).value().number;
+            if (number == 0) return true;
+            CHECK(all.insert(number).second);
+            CHECK(keys(number) == history::after_index(key));
+            return true;
+          });
+          return {};
+        })
+        .value();
+    CHECK(all.size() == std::min<std::uint64_t>(left, entries_of(a, area::records)));
+  }
 }
 
 TEST_CASE("a snapshot step that fails has given no number") {

@@ -306,10 +306,14 @@ TEST_CASE("a log that names records by number is shown as another, and its numbe
   };
   CHECK(has(printed(), "positions 1 to 2\n"));
   CHECK(has(printed(), "  numbers  2 entries"));
+  CHECK(has(printed(), "  numbers_copy  2 entries"));
   damage(a.disk, history::area::numbers, history::index_key(1));
   CHECK(has(printed(), "1 damaged\n    damaged: 0x00000001\n"));
+  CHECK_FALSE(has(printed(), "positions 1 to 2, 1 damaged"));
   auto again = store::open(a.disk.share(), {.time = &a.time, .random = &a.dice}).value();
   CHECK(has(shown(again, {.table = "posts", .key = "post 59"}), "\"likes\":2"));
+  damage(a.disk, history::area::numbers_copy, history::index_key(1));
+  CHECK(has(printed(), "positions 1 to 2, 1 damaged\n    damaged: 0x0000000000000002\n"));
 }
 
 namespace {

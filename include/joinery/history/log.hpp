@@ -9,7 +9,6 @@
 #pragma once
 
 #include <array>
-#include <set>
 
 #include "joinery/history/dots.hpp"
 #include "joinery/history/record_numbers.hpp"
@@ -100,44 +99,34 @@ std::uint64_t log_end(V& from) {
 /// reads on in pieces does not begin anew each time.
 class log_reader {
  public:
-  /// Visits the changesets of an entry in `from`, from `position` on: `each(position, changeset) ->
-  /// bool`. True when all were visited. Errors: checksum, also where records are named whose keys
-  /// are not known any more; malformed.
+  /// Visits the changesets of an entry, from `position` on: `each(position, changeset) -> bool`.
+  /// `keys`: of the records that go by number. True when all were visited. Errors: checksum, also
+  /// where records are named whose keys are not known any more; malformed.
   template <storage_view V, class F>
-  result<bool> visit(V& from, std::uint64_t first, bytes_view value, std::uint64_t position,
-                     F&& each) {
-    keys_by_number<V> quick{from, false};
-    return visit(from, first, value, position, quick, each);
-  }
-  /// The same, and what `quick` has read, whose rows are not checked, is used for several entries.
-  template <storage_view V, class F>
-  result<bool> visit(V& from, std::uint64_t first, bytes_view value, std::uint64_t position,
-                     keys_by_number<V>& quick, F&& each) {
+  result<bool> visit(keys_by_number<V>& keys, std::uint64_t first, bytes_view value,
+                     std::uint64_t position, F&& each) {
     const auto content = open_sealed(area::log, position_key(first), value);
     if (!content) return content.error();
     auto next = std::max(first, position);
-    const auto visit_with = [&](keys_by_number<V>& keys) {
-      return cursor_for(first, value)
-          .visit(*content, next - first, keys, [&](std::uint64_t index, bytes_view data) {
-            next = first + index + 1;
-            return each(first + index, data);
-          });
-    };
-    // The entry tells whether its keys were the right ones: only if not are rows looked at closely.
-    auto read = visit_with(quick);
-    if (read || form_of(*content) != entry_form::numbered) return read;
+    for (;;) {
+      const auto read =
+          cursor_for(first, value)
+              .visit(*content, next - first, keys, [&](std::uint64_t index, bytes_view data) {
+                next = first + index + 1;
+                return each(first + index, data);
+              });
+      if (read || form_of(*content) != entry_form::numbered) return read;
+      // The entry tells whether its keys were the right ones: only if not are rows looked at
+      // closely.
+      if (!keys.look_closely()) return misread(first);
+    }
+  }
+  template <storage_view V, class F>
+  result<bool> visit(V& from, std::uint64_t first, bytes_view value, std::uint64_t position,
+                     F&& each) {
     keys_by_number<V> keys{from};
-    read = visit_with(keys);
-    for (const auto& [row, says] : keys.damaged()) damaged_rows_.insert(row);
-    if (read) return read;
-    return keys.fault().value_or(misread(first));
+    return visit(keys, first, value, position, each);
   }
-
-  /// Rows of `numbers` that said less than they should since this was last called.
-  [[nodiscard]] std::set<std::uint32_t> take_damaged_rows() {
-    return std::exchange(damaged_rows_, {});
-  }
-  void note_damaged_rows(std::set<std::uint32_t> rows) { damaged_rows_.merge(rows); }
 
  private:
   struct place {
@@ -149,7 +138,7 @@ class log_reader {
   };
 
   static error misread(std::uint64_t first) {
-    return {errc::checksum, "an entry of the log whose records are not those that it was made of",
+    return {errc::checksum, "an entry of the log names records that are not known, or others",
             "log position " + std::to_string(first),
             "sync with a replica that has the changesets: they are fetched again"};
   }
@@ -170,8 +159,17 @@ class log_reader {
 
   std::array<place, 3> places_;
   std::uint64_t uses_ = 0;
-  std::set<std::uint32_t> damaged_rows_;
 };
+
+/// Whether an entry is whole, with the keys of the records that it names by number.
+template <storage_view V>
+bool is_whole_entry(keys_by_number<V>& keys, bytes_view key, bytes_view value) {
+  const auto content = open_sealed(area::log, key, value);
+  if (!content || form_of(*content) != entry_form::numbered) return content.has_value();
+  return log_reader{}
+      .visit(keys, position_of(key), value, 0, [](auto, auto) { return true; })
+      .has_value();
+}
 
 /// Visits the log from `position` on: `each(position, changeset) -> bool`, false stops.
 template <storage_view V, class F>
@@ -182,9 +180,9 @@ result<> scan_log(V& from, std::uint64_t position, log_reader& reader, F&& each)
   if (before && before->first < position &&
       last_of_entry(from, before->first, before->second) >= position)
     start = before->first;
-  keys_by_number<V> quick{from, false};
+  keys_by_number<V> keys{from};
   from.scan(area::log, position_key(start), [&](bytes_view key, bytes_view value) {
-    auto all = reader.visit(from, position_of(key), value, position, quick, each);
+    auto all = reader.visit(keys, position_of(key), value, position, each);
     if (!all) outcome = all.error();
     return all && *all;
   });

@@ -4,112 +4,132 @@
 // most of what an operation takes there. So each record that the snapshot has gets a number, and
 // entries of the log say that instead. Numbers never leave the store.
 // Keys: `numbers` has fixed32 row → sealed block key*, of the numbers from row × 32 on; an empty
-// block for none. Number 0 means none.
+// block for none. Number 0 means none. `numbers_copy` has the same rows again.
 // Invariants: a number is given once, in the transaction that first stores the record with it, and
-// always means the same key; rows are never taken away. What a damaged row said is found in the
-// records, each of which is stored with its number. Only so many numbers are given that all rows
-// together are soon read: a log that is opened names its records in any order.
+// always means the same key; rows are never taken away. Nothing else tells what a row says, so each
+// stands twice, written together and on pages of their own, and only a copy whose checksum fits is
+// ever written over another. Only so many numbers are given that all rows together are soon read: a
+// log that is opened names its records in any order.
 // Thread-safety: as the view or writer that is passed in; a ledger is guarded by its owner.
 #pragma once
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <vector>
 
+#include "joinery/codec/limits.hpp"
 #include "joinery/history/record_row.hpp"
 
 namespace joinery::history {
 
 /// How many numbers a row has: so many keys are read where one is wanted.
 inline constexpr std::uint32_t numbers_in_row = 32;
-/// Numbers are below this: records beyond have none, and entries name them in full.
-inline constexpr std::uint32_t most_numbers = 1u << 16;
+/// Where the rows stand, each of them in all.
+inline constexpr std::array number_areas{area::numbers, area::numbers_copy};
 
-using keys_of_row = std::array<bytes, numbers_in_row>;
-
-/// A row that nothing is added to any more, even where its last numbers are not known.
-inline bytes full_row(const keys_of_row& keys) {
-  bytes out;
-  for (const auto& key : keys) byte_writer{out}.block(key);
-  return out;
+inline bool has_number_rows(area where) noexcept {
+  return where == area::numbers || where == area::numbers_copy;
 }
 
-using number_rows = std::map<std::uint32_t, keys_of_row>;
+/// Puts a row, and its copy.
+template <storage_writer W>
+void put_row(W& to, std::uint32_t row, bytes_view content) {
+  for (const auto where : number_areas) put_sealed(to, where, index_key(row), content);
+}
 
-/// Fills in what `rows` say, by the records that have their numbers. Reads all records.
+/// What a row says in one of its places; nothing when it is damaged or missing there.
 template <storage_view V>
-void find_among_records(V& from, number_rows& rows) {
-  from.scan(area::records, {}, [&](bytes_view key, bytes_view value) {
-    if (index_of(key) >> 31 != 0) return false;  // parts: they are the last
-    const auto record = open_record(key, value);
-    if (!record || record->number == 0) return true;
-    const auto row = rows.find(record->number / numbers_in_row);
-    if (row != rows.end()) row->second[record->number % numbers_in_row] = after_index(key);
-    return true;
-  });
+std::optional<bytes_view> row_in(V& from, area where, std::uint32_t row) {
+  constexpr std::size_t most_bytes = 8 + numbers_in_row * (codec::max_key + 2);
+  const auto key = index_key(row);
+  const auto value = from.get(where, key);
+  if (!value || value->size() > most_bytes) return std::nullopt;
+  return codec::unsealed(static_cast<std::uint8_t>(where), key, *value);
+}
+/// What a row says, wherever it is whole.
+template <storage_view V>
+std::optional<bytes_view> read_row(V& from, std::uint32_t row) {
+  for (const auto where : number_areas)
+    if (const auto content = row_in(from, where, row)) return content;
+  return std::nullopt;
 }
 
-/// Finds keys by their numbers, those of damaged rows among the records; each row is read once.
-/// What it gives is valid as long as this and the view's transaction, until something is written in
-/// that.
+/// Writes a row where it is damaged or missing, if it is whole elsewhere. True when it did.
+template <storage_writer W>
+bool mend_row(W& to, std::uint32_t row) {
+  const auto whole = read_row(to, row);
+  if (!whole) return false;
+  const bytes content{*whole};  // what is written takes views away
+  bool mended = false;
+  for (const auto where : number_areas) {
+    if (row_in(to, where, row)) continue;
+    put_sealed(to, where, index_key(row), content);
+    mended = true;
+  }
+  return mended;
+}
+
+/// Finds keys by their numbers; each row is read once. What it gives is valid as long as this and
+/// the view's transaction, until something is written in that.
 template <storage_view V>
 class keys_by_number {
  public:
-  /// `checked`: whether rows are believed only with their checksums. Whoever checks what becomes of
-  /// the keys may ask in vain first: that takes less.
-  explicit keys_by_number(V& from, bool checked = true) noexcept : from_(from), checked_(checked) {}
+  /// `closely`: whether only rows are believed whose checksums fit. Whoever checks what becomes of
+  /// the keys may do without until that is wrong: it takes less.
+  explicit keys_by_number(V& from, bool closely = false) noexcept
+      : from_(from), closely_(closely) {}
 
+  /// Nothing when no row says it.
   std::optional<bytes_view> operator()(std::uint32_t number) {
+    if (number >= most_numbers) return std::nullopt;
     byte_reader in{content_of(number / numbers_in_row)};
     for (auto before = number % numbers_in_row; before > 0; --before) in.block();
     const auto key = in.block();
-    if (in.ok() && !key.empty()) return key;
-    return among_records(number);
+    if (!in.ok() || key.empty()) return std::nullopt;
+    return key;
   }
 
-  /// What was wrong with the last one that was not found.
-  [[nodiscard]] const std::optional<error>& fault() const noexcept { return fault_; }
-  /// The rows that said less than they should.
-  [[nodiscard]] const number_rows& damaged() const noexcept { return by_records_; }
+  /// Reads rows anew, closely from now on. False when it did before.
+  bool look_closely() {
+    if (closely_) return false;
+    rows_.clear();
+    return closely_ = true;
+  }
 
  private:
-  // Nothing when it is damaged.
   bytes_view content_of(std::uint32_t row) {
-    if (row >= most_numbers / numbers_in_row) return {};
     if (row >= rows_.size()) rows_.resize(row + std::size_t{1});
     auto& content = rows_[row];
-    if (!content.empty()) return content;
-    const auto key = index_key(row);
-    const auto value = from_.get(area::numbers, key);
-    if (value && (!checked_ || open_sealed(area::numbers, key, *value)))
-      content = value->substr(std::min(value->size(), sizeof(std::uint64_t)));
-    return content;
-  }
-  std::optional<bytes_view> among_records(std::uint32_t number) {
-    if (!checked_) return std::nullopt;
-    const auto row = number / numbers_in_row;
-    if (!by_records_.contains(row)) {
-      number_rows found{{row, {}}};
-      find_among_records(from_, found);
-      by_records_.merge(found);
-    }
-    const auto& key = by_records_.at(row)[number % numbers_in_row];
-    if (!key.empty()) return bytes_view{key};
-    fault_ = unknown(row);
-    return std::nullopt;
-  }
-  static error unknown(std::uint32_t row) {
-    return error{errc::checksum, "an entry of the log names a record that is not known",
-                 place_of(area::numbers, index_key(row)),
-                 "sync with a replica that has the changesets: they are fetched again"};
+    if (content) return *content;
+    if (!closely_)
+      if (const auto value = from_.get(area::numbers, index_key(row)))
+        return *(content = value->substr(std::min(value->size(), sizeof(std::uint64_t))));
+    return *(content = read_row(from_, row).value_or(bytes_view{}));
   }
 
   V& from_;
-  bool checked_;
-  std::vector<bytes_view> rows_;  ///< what those say that were read; of others nothing
-  number_rows by_records_;
-  std::optional<error> fault_;
+  bool closely_;
+  std::vector<std::optional<bytes_view>> rows_;  ///< those that were looked up
+};
+
+/// Tells which numbers may be written: what an entry names by a number whose row is lost could
+/// never be read.
+class proven_numbers {
+ public:
+  /// `number`, when its row is whole; else 0. A row is looked at once.
+  template <storage_view V>
+  std::uint32_t proven(V& from, std::uint32_t number) {
+    if (number == 0 || number >= most_numbers) return 0;
+    if (rows_.empty()) rows_.resize(most_numbers / numbers_in_row);
+    auto& whole = rows_[number / numbers_in_row];
+    if (!whole) whole = read_row(from, number / numbers_in_row).has_value();
+    return *whole ? number : 0;
+  }
+  /// Rows may be lost: each is to be looked at again.
+  void doubt() { rows_.clear(); }
+
+ private:
+  std::vector<std::optional<bool>> rows_;  ///< whether they are whole, of those that were looked at
 };
 
 /// Gives numbers to records.
@@ -119,21 +139,22 @@ class number_ledger {
   template <storage_view V>
   void load(V& from) {
     *this = {};
-    const auto last = from.last(area::numbers);
+    std::optional<std::uint32_t> last;
+    for (const auto where : number_areas)
+      if (const auto there = from.last(where))
+        last = std::max(last.value_or(0), index_of(there->first));
     if (!last) return;
-    row_.clear();
-    const auto row = std::min(index_of(last->first), most_numbers / numbers_in_row);
-    next_ = row * numbers_in_row;
-    const auto content = open_sealed(area::numbers, last->first, last->second);
-    byte_reader in{content ? *content : bytes_view{}};
+    const auto row = std::min(*last, most_numbers / numbers_in_row);
+    bytes_view longest;
+    for (const auto where : number_areas)
+      if (const auto says = row_in(from, where, row); says && says->size() > longest.size())
+        longest = *says;
+    byte_reader in{longest};
     std::uint32_t count = 0;
-    for (; in.ok() && !in.at_end(); ++count) in.block();
-    if (!content || !in.ok() || count >= numbers_in_row) {
-      next_ += numbers_in_row;
-    } else {
-      next_ += count;
-      row_ = *content;
-    }
+    for (; count < numbers_in_row && in.ok() && !in.at_end(); ++count) in.block();
+    const bool open = in.finished() && count > 0 && count < numbers_in_row;
+    next_ = row * numbers_in_row + (open ? count : numbers_in_row);
+    row_ = open ? longest : bytes_view{};
   }
 
   /// Numbers for the records of one transaction; counts once that is committed: see `accept`.
@@ -154,7 +175,7 @@ class number_ledger {
     template <storage_writer W>
     void put(W& to) const {
       if (next_ == first_ || row_.empty()) return;
-      put_sealed(to, area::numbers, index_key((next_ - 1) / numbers_in_row), row_);
+      put_row(to, (next_ - 1) / numbers_in_row, row_);
     }
     /// The first one that it gave, and the one behind the last.
     [[nodiscard]] std::uint32_t first() const noexcept { return first_; }
@@ -175,11 +196,6 @@ class number_ledger {
   void accept(batch&& done) {
     next_ = done.next_;
     row_ = std::move(done.row_);
-  }
-  /// The row that the next number may go into, and what it says; nothing when that is a new one.
-  [[nodiscard]] std::optional<std::pair<std::uint32_t, bytes_view>> last_row() const noexcept {
-    if (row_.empty()) return std::nullopt;
-    return std::pair{(next_ - 1) / numbers_in_row, bytes_view{row_}};
   }
 
  private:

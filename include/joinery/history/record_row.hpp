@@ -5,7 +5,8 @@
 // Keys: `records` has fixed32 table index, key → sealed varint 2 × position, and with a number 1
 // more and varint number, packed record. `local` has its records in the same form, and stands for
 // no position.
-// Invariants: a part and a local record have no number.
+// Invariants: a part and a local record have no number; a number too high, as in a forged store,
+// counts as none.
 // Thread-safety: as the view or writer that is passed in.
 #pragma once
 
@@ -14,6 +15,9 @@
 #include "joinery/history/sealed.hpp"
 
 namespace joinery::history {
+
+/// Numbers are below this: records beyond have none, and entries name them in full.
+inline constexpr std::uint32_t most_numbers = 1u << 16;
 
 inline bytes record_key(std::uint32_t table, bytes_view key) {
   bytes full(4 + key.size(), '\0');
@@ -82,8 +86,8 @@ inline std::optional<record_content> unsealed_record(bytes_view key, bytes_view 
   record_content r;
   const auto position = in.varint();
   r.position = position / 2;
-  if ((position & 1) != 0)
-    r.number = static_cast<std::uint32_t>(in.varint_up_to(~std::uint32_t{0}));
+  const auto number = (position & 1) != 0 ? in.varint() : 0;
+  if (number < most_numbers) r.number = static_cast<std::uint32_t>(number);
   r.packed = in.rest();
   return r;
 }

@@ -20,21 +20,22 @@ namespace joinery::history {
 
 /// A separate key space within one storage.
 enum class area : std::uint8_t {
-  meta,        ///< format, identity, snapshot position
-  roster,      ///< replica index → replica id
-  names,       ///< name index → table or field name
-  log,         ///< log position → changeset
-  dots,        ///< (replica index, seq) → log position and head digest
-  records,     ///< (table, key) → packed record: the snapshot
-  held,        ///< changesets that wait for their predecessors or their time
-  staged,      ///< a snapshot that is being received, and records of it not joined yet
-  evidence,    ///< changesets whose dot the log has for another one
-  indexes,     ///< (index, value, key) → nothing: secondary indexes of `records`
-  quarantine,  ///< entries that were found damaged
-  local,       ///< (table, key) → packed record, of tables that never leave the device
-  numbers,     ///< number → record's key: how entries of the log name records
+  meta,          ///< format, identity, snapshot position
+  roster,        ///< replica index → replica id
+  names,         ///< name index → table or field name
+  log,           ///< log position → changeset
+  dots,          ///< (replica index, seq) → log position and head digest
+  records,       ///< (table, key) → packed record: the snapshot
+  held,          ///< changesets that wait for their predecessors or their time
+  staged,        ///< a snapshot that is being received, and records of it not joined yet
+  evidence,      ///< changesets whose dot the log has for another one
+  indexes,       ///< (index, value, key) → nothing: secondary indexes of `records`
+  quarantine,    ///< entries that were found damaged
+  local,         ///< (table, key) → packed record, of tables that never leave the device
+  numbers,       ///< number → record's key: how entries of the log name records
+  numbers_copy,  ///< the same again: nothing else tells it
 };
-inline constexpr std::size_t area_count = 13;
+inline constexpr std::size_t area_count = 14;
 
 /// When a commit counts as done.
 enum class durability : std::uint8_t {

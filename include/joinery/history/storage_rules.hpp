@@ -32,6 +32,7 @@ constexpr std::string_view name_of(area a) noexcept {
     case area::quarantine: return "quarantine";
     case area::local: return "local";
     case area::numbers: return "numbers";
+    case area::numbers_copy: return "numbers_copy";
   }
   return "unknown";
 }

@@ -210,7 +210,7 @@ class bootstrap {
     }
     if (!more && more.error().code == errc::checksum)
       for (const auto at : compaction_.reading_at())
-        static_cast<void>(e.repairs_.log_damaged(e.storage_, at, e.now_ms()));
+        static_cast<void>(e.repairs_.log_damaged(e.storage_, e.state_, at, e.now_ms()));
     return more;
   }
 

@@ -122,7 +122,6 @@ class merging {
       });
       return outcome;
     });
-    state.log.note_damaged_rows(reader.take_damaged_rows());
     if (!read) return read.error();
     if (!entries_.empty() && (size_ + size > most || read_count() + all.size() > most_count))
       return store(storage);

@@ -114,7 +114,6 @@ class engine : public detail::mending<engine<Storage>>,
     if (auto probed = gate_.probe(storage_, now_ms(), options_.full_retry_ms); !probed)
       return probed;
     if (gate_.block()) return {};
-    if (auto done = this->mend_rows({}); !done) return done;
     if (auto done = this->go_on(); !done || repairs_.stopped_at()) return done;
     if (auto done = this->fold_some(this->tail_step); !done) return done;
     if (this->scrub_is_due())

@@ -166,7 +166,7 @@ class intake {
     all.reserve(accepted.size());
     const bool by_number = history::packs_log(to);
     for (const auto& a : accepted) {
-      if (by_number) note_numbers(*a);
+      if (by_number) note_numbers(to, *a);
       all.push_back({a->at, a->data, a->place.chain, a->numbers});
     }
     history::append_changesets(to, state_.last_position + 1, all);
@@ -273,10 +273,11 @@ class intake {
     accepted.push_back(std::move(c));
   }
 
-  static void note_numbers(accepted_changeset& a) {
+  template <history::storage_view V>
+  void note_numbers(V& view, accepted_changeset& a) const {
     a.numbers.clear();
     for (const auto* slot : a.here.records)
-      a.numbers.push_back(slot != nullptr ? slot->number() : 0);
+      a.numbers.push_back(slot != nullptr ? state_.proven.proven(view, slot->number()) : 0);
   }
 
   static error older_than_known(const held_changesets::name& name) {

@@ -110,7 +110,8 @@ class mending {
   // The log was read up to `next`, where `read` says what came of it.
   result<> found_while_reading_log(std::uint64_t next, const result<>& read) {
     if (read || read.error().code != errc::checksum) return read;
-    const auto damaged = repairs_.log_damaged(self().storage_, next, self().now_ms());
+    const auto damaged =
+        repairs_.log_damaged(self().storage_, self().state_, next, self().now_ms());
     if (!damaged) return damaged.error();
     return *damaged ? repairs_.lost_to_peer(next) : read;
   }
@@ -119,16 +120,6 @@ class mending {
   [[nodiscard]] bool mends(const error& e) {
     return e.code == errc::checksum && repairs_.ledger().met_any() &&
            repairs_.settle(self().storage_, self().state_, self().now_ms());
-  }
-
-  // Writes rows of numbers anew: those that reading the log found damaged, if none are named.
-  result<> mend_rows(std::set<std::uint32_t> rows) {
-    if (self().storage_.read_only()) return {};
-    rows.merge(self().state_.log.take_damaged_rows());
-    if (rows.empty()) return {};
-    auto done = mend_numbers(self().storage_, self().state_, rows);
-    for (std::size_t n = 0; done && n < rows.size(); ++n) repairs_.ledger().mended();
-    return done;
   }
 
   [[nodiscard]] bool scrub_is_due() {
@@ -141,8 +132,8 @@ class mending {
   // What the scrub found.
   void found_damaged(history::area where, bytes_view key) {
     if (where == history::area::log) {
-      static_cast<void>(
-          repairs_.log_damaged(self().storage_, history::position_of(key), self().now_ms()));
+      static_cast<void>(repairs_.log_damaged(self().storage_, self().state_,
+                                             history::position_of(key), self().now_ms()));
     } else if (where == history::area::records) {
       record_damaged(key);
     } else if (where == history::area::staged && self().state_.joining && key[0] == 'r') {
@@ -151,11 +142,27 @@ class mending {
       static_cast<void>(self().storage_.read_only() ? result<>{} : self().drop_staged());
     } else if (where == history::area::local && history::index_of(key) != 0) {
       self().found_local_damaged(key);
-    } else if (where == history::area::numbers && !self().storage_.read_only()) {
-      static_cast<void>(mend_rows({history::index_of(key)}));  // or the next scrub finds it
+    } else if (history::has_number_rows(where)) {
+      row_damaged(history::index_of(key));
     } else {
       repairs_.ledger().note(damage::quarantine_key(where, key), self().now_ms());
     }
+  }
+
+  // A row of numbers, in one of its places. What fails is found by the next scrub; where nothing
+  // tells what it said, it is the entries of the log that were lost.
+  void row_damaged(std::uint32_t row) {
+    bool mended = false;
+    result<> done;
+    if (!self().storage_.read_only())
+      done = self().storage_.write([&](auto& writer) -> result<> {
+        mended = history::mend_row(writer, row);
+        return {};
+      });
+    if (done && mended)
+      repairs_.ledger().mended();
+    else
+      self().state_.proven.doubt();
   }
 
   void record_damaged(bytes_view full) {
@@ -227,7 +234,8 @@ class mending {
       return intake::forked({self().state_.replicas[at.replica], at.seq});
     });
     if (same || same.error().code != errc::checksum || position == 0) return same;
-    const auto damaged = repairs_.log_damaged(self().storage_, position, self().now_ms());
+    const auto damaged =
+        repairs_.log_damaged(self().storage_, self().state_, position, self().now_ms());
     if (!damaged) return damaged.error();
     const auto given = repairs_.restore(self().storage_, at, data);
     if (!given) return given.error();

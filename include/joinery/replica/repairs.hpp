@@ -8,7 +8,6 @@
 #pragma once
 
 #include "joinery/replica/log_repair.hpp"
-#include "joinery/replica/number_repair.hpp"
 #include "joinery/replica/record_repair.hpp"
 #include "joinery/replica/wanted.hpp"
 
@@ -41,7 +40,7 @@ class repairs {
     const auto position = state.last_position + 1;
     if (stopped_) stopped_ = position;
     if (cause.code != errc::checksum) return cause;
-    auto damaged = log_damaged(storage, position, now_ms);
+    auto damaged = log_damaged(storage, state, position, now_ms);
     if (!damaged) return damaged.error();
     if (!*damaged) return cause;
     stopped_ = position;
@@ -89,17 +88,17 @@ class repairs {
   /// Whether the entry that `position` is in is damaged; marks it then. Errors: those of the
   /// storage.
   template <history::storage S>
-  result<bool> log_damaged(S& storage, std::uint64_t position, std::uint64_t now_ms) {
+  result<bool> log_damaged(S& storage, const replica_state& state, std::uint64_t position,
+                           std::uint64_t now_ms) {
     std::optional<std::uint64_t> first;
     auto done = storage.read([&](auto& view) -> result<> {
       first.reset();
       const auto entry = history::entry_before(view, position);
       if (!entry || history::last_of_entry(view, entry->first, entry->second) < position) return {};
-      const auto key = history::position_key(entry->first);
-      history::log_reader reader;  // also of the keys of records that it names by number
-      const auto read = reader.visit(view, entry->first, entry->second, entry->first,
-                                     [](std::uint64_t, bytes_view) { return true; });
-      if (!read && read.error().code == errc::checksum) first = entry->first;
+      history::keys_by_number keys{view};
+      if (ledger_.log_entries().contains(entry->first) ||
+          !history::is_whole_entry(keys, history::position_key(entry->first), entry->second))
+        first = entry->first;
       return {};
     });
     if (!done) return done.error();
@@ -112,6 +111,7 @@ class repairs {
       });
     if (!done) return done.error();
     ledger_.note(damage::quarantine_key(history::area::log, key), now_ms);
+    state.proven.doubt();  // it may be the keys that were lost
     return true;
   }
 

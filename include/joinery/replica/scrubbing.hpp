@@ -26,6 +26,7 @@ class scrubbing {
       area = area_;
       next = next_;
       std::size_t left = limit;
+      history::keys_by_number keys{view};
       for (; area < areas.size() && left > 0; ++area) {
         bool more = false;
         view.scan(areas[area], next, [&](bytes_view key, bytes_view value) {
@@ -33,8 +34,13 @@ class scrubbing {
           if (more) return false;
           --left;
           next.assign(key);
-          if (!history::open_sealed(areas[area], key, value))
-            damaged.emplace_back(areas[area], next);
+          const auto where = areas[area];
+          if (where == history::area::log ? !history::is_whole_entry(keys, key, value)
+                                          : !history::open_sealed(where, key, value))
+            damaged.emplace_back(where, next);
+          if (history::has_number_rows(where))
+            for (const auto copy : history::number_areas)
+              if (!view.get(copy, key)) damaged.emplace_back(copy, next);
           return true;
         });
         if (more) break;
@@ -52,9 +58,10 @@ class scrubbing {
 
  private:
   static constexpr std::array areas{
-      history::area::meta,  history::area::roster,  history::area::names, history::area::log,
-      history::area::dots,  history::area::records, history::area::held,  history::area::staged,
-      history::area::local, history::area::numbers};
+      history::area::meta,    history::area::roster,      history::area::names,
+      history::area::log,     history::area::dots,        history::area::records,
+      history::area::held,    history::area::staged,      history::area::local,
+      history::area::numbers, history::area::numbers_copy};
 
   // The least key above `key`; none is none. Keys of the log are numbers of eight bytes.
   static bytes after(history::area where, bytes key) {

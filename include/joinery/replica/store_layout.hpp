@@ -216,7 +216,6 @@ result<> read_log_after(S& storage, const replica_state& state, F&& each) {
         return !more;
       });
     });
-    state.log.note_damaged_rows(reader.take_damaged_rows());
     for (auto& data : batch)
       if (result<> done = each(std::move(data)); !done) return done;
     if (!read) return read;  // what stood before the fault is in

@@ -26,6 +26,7 @@ result<> inspect_storage(S& storage, std::ostream& out) {
   constexpr std::size_t max_named = 20;
   out << "entries\n";
   return storage.read([&](auto& view) -> result<> {
+    history::keys_by_number keys{view};
     for (std::size_t a = 0; a < history::area_count; ++a) {
       const auto where = static_cast<history::area>(a);
       // What is in quarantine is damaged, that is why; an index entry is all key.
@@ -40,7 +41,10 @@ result<> inspect_storage(S& storage, std::ostream& out) {
           range = (entries == 1 ? std::to_string(first) : range.substr(0, range.find(' '))) +
                   " to " + std::to_string(history::last_of_entry(view, first, value));
         }
-        if (!sealed || history::open_sealed(where, key, value)) return true;
+        const bool whole = where == history::area::log
+                               ? history::is_whole_entry(keys, key, value)
+                               : !sealed || history::open_sealed(where, key, value);
+        if (whole) return true;
         if (++damaged <= max_named) named += "    damaged: 0x" + to_hex(key) + "\n";
         return true;
       });

@@ -39,8 +39,6 @@ class encoder {
   }
   /// How many changesets it holds.
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
-  /// Whether any record went by its number, in this frame or before.
-  [[nodiscard]] bool numbers_used() const noexcept { return numbers_used_; }
 
   /// What the frame takes at most.
   [[nodiscard]] std::size_t bound() const noexcept {
@@ -193,7 +191,22 @@ class encoder {
     }
     std::sort(known_.begin(), known_.end());
     std::sort(numbered_.begin(), numbered_.end());
-    numbers_used_ = numbers_used_ || !numbered_.empty();
+    if (std::adjacent_find(numbered_.begin(), numbered_.end(), same_number) != numbered_.end())
+      leave_out_equals();
+  }
+  static bool same_number(std::uint64_t one, std::uint64_t other) noexcept {
+    return one >> 32 == other >> 32;
+  }
+  /// In a forged store records may have the same number: nobody can tell whose it is.
+  void leave_out_equals() {
+    auto own = numbered_.begin();
+    for (auto at = own; at != numbered_.end();) {
+      const auto next = std::find_if_not(at, numbered_.end(),
+                                         [&](auto other) { return same_number(*at, other); });
+      if (next - at == 1) *own++ = *at++;
+      for (; at != next; ++at) fresh_.push_back(static_cast<std::uint32_t>(*at));
+    }
+    numbered_.erase(own, numbered_.end());
   }
   // Each record is a miss in three places of memory: they are fetched for all of them at once.
   void hash_records() {
@@ -297,7 +310,6 @@ class encoder {
   std::vector<std::uint64_t> hashes_;  ///< of the changeset's records
 
   std::size_t count_ = 0;
-  bool numbers_used_ = false;
   bit_writer bits_, coded_;
   string_writer texts_, blobs_;
   stream_writer stream_;
