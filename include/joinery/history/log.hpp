@@ -161,14 +161,18 @@ class log_reader {
   std::uint64_t uses_ = 0;
 };
 
-/// Whether an entry is whole, with the keys of the records that it names by number.
+/// Whether an entry is whole, with the keys of the records that it names by number. One that gives
+/// more than a write puts in counts as damaged, before it takes long.
 template <storage_view V>
 bool is_whole_entry(keys_by_number<V>& keys, bytes_view key, bytes_view value) {
   const auto content = open_sealed(area::log, key, value);
   if (!content || form_of(*content) != entry_form::numbered) return content.has_value();
-  return log_reader{}
-      .visit(keys, position_of(key), value, 0, [](auto, auto) { return true; })
-      .has_value();
+  std::size_t size = 0;
+  const auto read = log_reader{}.visit(keys, position_of(key), value, 0, [&](auto, bytes_view c) {
+    size += c.size();
+    return size <= frame_bytes + codec::max_changeset;
+  });
+  return read && *read;
 }
 
 /// Visits the log from `position` on: `each(position, changeset) -> bool`, false stops.

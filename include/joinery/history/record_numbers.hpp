@@ -46,15 +46,25 @@ std::optional<bytes_view> row_in(V& from, area where, std::uint32_t row) {
   if (!value || value->size() > most_bytes) return std::nullopt;
   return codec::unsealed(static_cast<std::uint8_t>(where), key, *value);
 }
-/// What a row says, wherever it is whole.
+/// What a row says: the longest copy of those that are whole, since rows only grow. Nothing when
+/// none is, or one says what the other does not.
 template <storage_view V>
 std::optional<bytes_view> read_row(V& from, std::uint32_t row) {
-  for (const auto where : number_areas)
-    if (const auto content = row_in(from, where, row)) return content;
-  return std::nullopt;
+  auto longer = row_in(from, area::numbers, row);
+  auto shorter = row_in(from, area::numbers_copy, row);
+  if (!longer || (shorter && shorter->size() > longer->size())) std::swap(longer, shorter);
+  if (shorter && !longer->starts_with(*shorter)) return std::nullopt;
+  return longer;
 }
 
-/// Writes a row where it is damaged or missing, if it is whole elsewhere. True when it did.
+/// Whether a row says the same in all its places.
+template <storage_view V>
+bool is_whole_row(V& from, std::uint32_t row) {
+  const auto one = row_in(from, area::numbers, row);
+  return one && one == row_in(from, area::numbers_copy, row);
+}
+
+/// Writes a row where it is damaged, missing or behind, if another place says it. True when it did.
 template <storage_writer W>
 bool mend_row(W& to, std::uint32_t row) {
   const auto whole = read_row(to, row);
@@ -62,7 +72,7 @@ bool mend_row(W& to, std::uint32_t row) {
   const bytes content{*whole};  // what is written takes views away
   bool mended = false;
   for (const auto where : number_areas) {
-    if (row_in(to, where, row)) continue;
+    if (row_in(to, where, row) == content) continue;
     put_sealed(to, where, index_key(row), content);
     mended = true;
   }
@@ -112,24 +122,39 @@ class keys_by_number {
   std::vector<std::optional<bytes_view>> rows_;  ///< those that were looked up
 };
 
-/// Tells which numbers may be written: what an entry names by a number whose row is lost could
-/// never be read.
+/// Tells which numbers may be written: what an entry names by a number whose row is lost, or says
+/// another key, could never be read.
 class proven_numbers {
  public:
-  /// `number`, when its row is whole; else 0. A row is looked at once.
+  /// `number`, when its row says that it is this key's; else 0. A row is looked at once, unless it
+  /// seems to say something else.
   template <storage_view V>
-  std::uint32_t proven(V& from, std::uint32_t number) {
+  std::uint32_t proven(V& from, std::uint32_t number, bytes_view key) {
     if (number == 0 || number >= most_numbers) return 0;
-    if (rows_.empty()) rows_.resize(most_numbers / numbers_in_row);
-    auto& whole = rows_[number / numbers_in_row];
-    if (!whole) whole = read_row(from, number / numbers_in_row).has_value();
-    return *whole ? number : 0;
+    const auto print = print_of(key);
+    if (number < prints_.size() && prints_[number] == print) return number;
+    look_at(from, number / numbers_in_row);
+    return prints_[number] == print ? number : 0;
   }
   /// Rows may be lost: each is to be looked at again.
-  void doubt() { rows_.clear(); }
+  void doubt() { prints_.clear(); }
 
  private:
-  std::vector<std::optional<bool>> rows_;  ///< whether they are whole, of those that were looked at
+  static std::uint32_t print_of(bytes_view key) {
+    return static_cast<std::uint32_t>(codec::checksum(key)) | 1;
+  }
+  template <storage_view V>
+  void look_at(V& from, std::uint32_t row) {
+    const std::size_t first = row * numbers_in_row, end = first + numbers_in_row;
+    if (prints_.size() < end) prints_.resize(end);
+    byte_reader in{read_row(from, row).value_or(bytes_view{})};
+    for (auto n = first; n < end; ++n) {
+      const auto key = in.block();
+      prints_[n] = in.ok() && !key.empty() ? print_of(key) : 0;
+    }
+  }
+
+  std::vector<std::uint32_t> prints_;  ///< of the keys in rows that were looked at, by number
 };
 
 /// Gives numbers to records.
@@ -141,20 +166,20 @@ class number_ledger {
     *this = {};
     std::optional<std::uint32_t> last;
     for (const auto where : number_areas)
-      if (const auto there = from.last(where))
-        last = std::max(last.value_or(0), index_of(there->first));
+      from.scan_back(where, index_key(most_numbers / numbers_in_row), [&](bytes_view key, auto) {
+        if (key.size() != index_key(0).size()) return true;  // of a forged store
+        last = std::max(last.value_or(0), index_of(key));
+        return false;
+      });
     if (!last) return;
-    const auto row = std::min(*last, most_numbers / numbers_in_row);
-    bytes_view longest;
-    for (const auto where : number_areas)
-      if (const auto says = row_in(from, where, row); says && says->size() > longest.size())
-        longest = *says;
-    byte_reader in{longest};
+    const auto row = *last;
+    const auto says = read_row(from, row).value_or(bytes_view{});
+    byte_reader in{says};
     std::uint32_t count = 0;
     for (; count < numbers_in_row && in.ok() && !in.at_end(); ++count) in.block();
     const bool open = in.finished() && count > 0 && count < numbers_in_row;
     next_ = row * numbers_in_row + (open ? count : numbers_in_row);
-    row_ = open ? longest : bytes_view{};
+    row_ = open ? says : bytes_view{};
   }
 
   /// Numbers for the records of one transaction; counts once that is committed: see `accept`.

@@ -29,7 +29,8 @@ class merging {
   [[nodiscard]] std::uint64_t next() const noexcept {
     return entries_.empty() ? next_ : entries_[0];
   }
-  [[nodiscard]] std::uint64_t reading_at() const noexcept { return next_; }
+  /// The entry that was read last.
+  [[nodiscard]] std::uint64_t reading_at() const noexcept { return reading_at_; }
   void start_at(std::uint64_t position) {
     forget();
     next_ = position;
@@ -122,6 +123,7 @@ class merging {
       });
       return outcome;
     });
+    reading_at_ = first;
     if (!read) return read.error();
     if (!entries_.empty() && (size_ + size > most || read_count() + all.size() > most_count))
       return store(storage);
@@ -194,6 +196,7 @@ class merging {
   std::vector<changeset> read_;
   std::size_t size_ = 0;      ///< bytes of the changesets that were read
   std::uint64_t stored_ = 0;  ///< merged entries
+  std::uint64_t reading_at_ = 0;
 };
 
 class compaction {

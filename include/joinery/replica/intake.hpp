@@ -277,7 +277,8 @@ class intake {
   void note_numbers(V& view, accepted_changeset& a) const {
     a.numbers.clear();
     for (const auto* slot : a.here.records)
-      a.numbers.push_back(slot != nullptr ? state_.proven.proven(view, slot->number()) : 0);
+      a.numbers.push_back(
+          slot != nullptr ? state_.proven.proven(view, slot->number(), slot->name().key) : 0);
   }
 
   static error older_than_known(const held_changesets::name& name) {

@@ -6,6 +6,7 @@
 // Thread-safety: none; guarded by its owner.
 #pragma once
 
+#include <algorithm>
 #include <array>
 
 #include "joinery/history/log.hpp"
@@ -32,15 +33,10 @@ class scrubbing {
         view.scan(areas[area], next, [&](bytes_view key, bytes_view value) {
           more = left == 0;
           if (more) return false;
-          --left;
+          left -= std::min(left, areas[area] == history::area::log ? cost_of(value) : 1);
           next.assign(key);
-          const auto where = areas[area];
-          if (where == history::area::log ? !history::is_whole_entry(keys, key, value)
-                                          : !history::open_sealed(where, key, value))
-            damaged.emplace_back(where, next);
-          if (history::has_number_rows(where))
-            for (const auto copy : history::number_areas)
-              if (!view.get(copy, key)) damaged.emplace_back(copy, next);
+          if (!is_whole(view, keys, areas[area], key, value))
+            damaged.emplace_back(areas[area], next);
           return true;
         });
         if (more) break;
@@ -62,6 +58,23 @@ class scrubbing {
       history::area::log,     history::area::dots,        history::area::records,
       history::area::held,    history::area::staged,      history::area::local,
       history::area::numbers, history::area::numbers_copy};
+
+  // What is decoded takes longer than what has only a checksum.
+  static std::size_t cost_of(bytes_view entry) {
+    constexpr std::size_t seal = 8, decoded = 16;
+    const bool numbered = entry.size() > seal &&
+                          history::form_of(entry.substr(seal)) == history::entry_form::numbered;
+    return numbered ? decoded : 1;
+  }
+
+  template <class V>
+  static bool is_whole(V& view, history::keys_by_number<V>& keys, history::area where,
+                       bytes_view key, bytes_view value) {
+    if (where == history::area::log) return history::is_whole_entry(keys, key, value);
+    if (history::has_number_rows(where))
+      return key.size() != 4 || history::is_whole_row(view, history::index_of(key));
+    return history::open_sealed(where, key, value).has_value();
+  }
 
   // The least key above `key`; none is none. Keys of the log are numbers of eight bytes.
   static bytes after(history::area where, bytes key) {
