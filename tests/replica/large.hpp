@@ -12,11 +12,8 @@
 #include "joinery/store/lmdb.hpp"
 #include "joinery/testing/prng.hpp"
 #include "tests/replica/stored.hpp"
+#include "tests/state/heap.hpp"
 #include "tests/store/support.hpp"
-
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
 
 namespace large_tests {
 
@@ -24,6 +21,7 @@ using namespace joinery;
 using history::area;
 using history::memory_storage;
 using replica_tests::flip;
+using state_tests::heap;
 
 struct profile {
   BOOST_HANA_DEFINE_STRUCT(profile, (lww<std::string>, name), (or_set<std::string>, badges),
@@ -177,15 +175,6 @@ struct model {
            *p.grants == sum && p.laps.keys() == keys && p.laps.size() == keys.size();
   }
 };
-
-/// Bytes that this process has on the heap; 0 where nobody can tell.
-inline std::size_t heap() {
-#if defined(__GLIBC__)
-  return ::mallinfo2().uordblks;
-#else
-  return 0;
-#endif
-}
 
 /// Fills three fields with `count` entries each, in transactions of `each`, changes, asks, walks,
 /// digests, deletes and makes them anew, all within a cache of `cache` bytes; `compare`: beside a

@@ -264,6 +264,15 @@ TEST_CASE("records whose numbers' rows are gone without a trace are named in ful
   CHECK(b.digest() == a.digest());
 }
 
+TEST_CASE("a step of the scrub decodes few entries, however many it may look at") {
+  numbering_peer a{1};
+  constexpr int entries = 20;
+  for (int n = 0; n < entries; ++n) set_all(a, 0, 60, n);
+  int steps = 1;
+  while (!a.e->scrub(16).value()) ++steps;
+  CHECK(steps > entries);
+}
+
 TEST_CASE("rows of numbers that no store writes are looked past") {
   numbering_peer a{1};
   a.rest();

@@ -113,7 +113,7 @@ class keys_by_number {
     if (content) return *content;
     if (!closely_)
       if (const auto value = from_.get(area::numbers, index_key(row)))
-        return *(content = value->substr(std::min(value->size(), sizeof(std::uint64_t))));
+        return *(content = codec::unexamined(*value));
     return *(content = read_row(from_, row).value_or(bytes_view{}));
   }
 

@@ -194,9 +194,9 @@ class merging {
   std::vector<std::uint64_t> entries_;  ///< that were read: their first positions
   std::unique_ptr<history::entry_packer> packer_;
   std::vector<changeset> read_;
-  std::size_t size_ = 0;      ///< bytes of the changesets that were read
-  std::uint64_t stored_ = 0;  ///< merged entries
-  std::uint64_t reading_at_ = 0;
+  std::size_t size_ = 0;          ///< bytes of the changesets that were read
+  std::uint64_t stored_ = 0;      ///< merged entries
+  std::uint64_t reading_at_ = 0;  ///< the entry that was read last
 };
 
 class compaction {
@@ -207,7 +207,7 @@ class compaction {
     large_.forget();
   }
 
-  /// Where it is going to read next. If that failed, the entry there may be damaged.
+  /// The entries that were read last, which may be damaged if that failed.
   [[nodiscard]] std::array<std::uint64_t, 2> reading_at() const noexcept {
     return {small_.reading_at(), large_.reading_at()};
   }

@@ -61,10 +61,9 @@ class scrubbing {
 
   // What is decoded takes longer than what has only a checksum.
   static std::size_t cost_of(bytes_view entry) {
-    constexpr std::size_t seal = 8, decoded = 16;
-    const bool numbered = entry.size() > seal &&
-                          history::form_of(entry.substr(seal)) == history::entry_form::numbered;
-    return numbered ? decoded : 1;
+    constexpr std::size_t decoded = 16;
+    const auto form = history::form_of(codec::unexamined(entry));
+    return form == history::entry_form::numbered ? decoded : 1;
   }
 
   template <class V>
