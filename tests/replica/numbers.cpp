@@ -264,6 +264,32 @@ TEST_CASE("records whose numbers' rows are gone without a trace are named in ful
   CHECK(b.digest() == a.digest());
 }
 
+TEST_CASE("merging marks the entry that it cannot read, also behind a hole that a join has left") {
+  peer b{2};
+  b.set("other", 5).value();
+  peer a{1};
+  a.disk.pack_log(true);
+  a.options.log_entry_bytes = 0;
+  a.options.retain_log_bytes = 1u << 30;
+  a.reopen();
+  for (int n = 0; n < 2; ++n) set_all(a, 0, 60, 1);
+  a.e->checkpoint().value();
+  const auto session = std::make_shared<const int>(0);
+  const auto request = a.e->request_snapshot(session).value();
+  auto serving = b.e->serve_snapshot(*request, 1000).value();
+  while (const auto chunk = b.e->next_chunk(serving, 1000).value())
+    a.e->take_chunk(*chunk, session).value();
+  a.e->take_chunk(detail::chunk_of(detail::chunk_kind::end), session).value();
+  a.e->checkpoint().value();
+  for (int n = 2; n < 4; ++n) set_all(a, 0, 60, n);
+  a.e->checkpoint().value();
+  lose_row(a, 0);
+  a.options.log_entry_bytes = 800'000;
+  a.reopen();
+  for (int n = 0; n < 3; ++n) a.e->tend().value();
+  CHECK(a.e->status().damaged == 1);
+}
+
 TEST_CASE("a step of the scrub decodes few entries, however many it may look at") {
   numbering_peer a{1};
   constexpr int entries = 20;
