@@ -124,6 +124,7 @@ TEST_CASE("random loads, changes, writes and droppings show what a plain map sho
           writing = false;
         }
       }
+      if (dice.chance(20)) set.put_in_order(dice.below(100));
       if (dice.chance(20)) set.shrink(dice.below(5000));
     }
     for (const name_index table : {0U, 1U}) {

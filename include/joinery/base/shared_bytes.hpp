@@ -46,9 +46,8 @@ class shared_bytes {
   [[nodiscard]] std::size_t size() const noexcept { return block_ != nullptr ? block_->size : 0; }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 
-  /// Tells the processor that the content will be wanted soon.
-  void expect() const noexcept {
-    constexpr std::size_t most = 384;
+  /// Tells the processor that the content will be wanted soon, or no more than its beginning.
+  void expect(std::size_t most = 384) const noexcept {
     if (block_ != nullptr) prefetch(block_, most);
   }
 

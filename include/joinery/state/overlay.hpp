@@ -13,11 +13,20 @@ namespace joinery::state {
 class overlay {
  public:
   explicit overlay(const working_set& records) {
-    records_.reserve(records.dirty_count());
+    std::vector<const working_set::slot*> slots;
+    slots.reserve(records.dirty_count());
     records.for_each_dirty(first_name().table, {}, [&](const auto& slot) {
-      records_.push_back({slot.name(), slot.packed});
+      slots.push_back(&slot);
       return true;
     });
+    // They lie anywhere in memory: while one is copied the next ones are fetched.
+    constexpr std::size_t ahead = 16;
+    records_.reserve(slots.size());
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      if (i + 2 * ahead < slots.size()) slots[i + 2 * ahead]->expect();
+      if (i + ahead < slots.size()) slots[i + ahead]->packed.expect(1);
+      records_.push_back({slots[i]->name(), slots[i]->packed});
+    }
   }
 
   struct record {

@@ -8,7 +8,8 @@
 // which only `shrink` does, in constant time a record and the longest unused first; what is absent
 // goes before everything else. Parts of large fields (part.hpp) are records like others here; they
 // come first in order, so that a snapshot has a field's parts before it has the record that names
-// them. What became dirty last is put in order only when somebody asks for the order.
+// them. What became dirty last is put in order by its owner, when somebody asks for the order or
+// little by little before; others that walk sort it for themselves.
 // Thread-safety: none; guarded by its owner. Several threads may look at once, while none changes.
 #pragma once
 
@@ -195,6 +196,7 @@ class working_set {
   void for_each_dirty(name_index table, bytes_view key, F&& each) const {
     const record_name_view from{table, key};
     const std::lock_guard lock(ordering_);
+    walked_ = true;
     std::vector<const slot*> fresh;  // in order, without changing what others look at
     for (const auto* f : fresh_)
       if (!record_order{}(f->name_, from)) fresh.push_back(f);
@@ -220,6 +222,13 @@ class working_set {
 
   // --- What the snapshot has not got yet ---
 
+  /// Puts in order what became dirty, all but so many, or all when somebody has walked it since:
+  /// most likely that happens again, and who walks sorts what is not in order, each time.
+  void put_in_order(std::size_t but) {
+    const std::lock_guard lock(ordering_);
+    if (std::exchange(walked_, false)) but = 0;
+    for (; fresh_.size() > but; fresh_.pop_back()) dirty_.insert(fresh_.back());
+  }
   /// Whatever is dirty now is to be written; precondition: nothing is.
   void begin_writing() {
     put_in_order();
@@ -320,6 +329,7 @@ class working_set {
     std::swap(seed_, other.seed_);
     std::swap(slots_, other.slots_);
     std::swap(spare_, other.spare_);
+    std::swap(walked_, other.walked_);
     std::swap(fresh_, other.fresh_);
     std::swap(dirty_, other.dirty_);
     std::swap(writing_, other.writing_);
@@ -331,11 +341,7 @@ class working_set {
   }
 
   // By the owner alone; others may look meanwhile.
-  void put_in_order() {
-    const std::lock_guard lock(ordering_);
-    for (auto* s : fresh_) dirty_.insert(s);
-    fresh_.clear();
-  }
+  void put_in_order() { put_in_order(0); }
 
   /// `among`: null for those that are merely dirty.
   void changed(slot& s, std::uint64_t position, slot_set* among) {
@@ -384,6 +390,7 @@ class working_set {
   slot_table<slot> slots_;          // owns them
   std::unique_ptr<slot> spare_;     // the memory of one that was dropped
   mutable movable_mutex ordering_;  // of who puts in order and who walks
+  mutable bool walked_ = false;     // since something was put in order
   std::vector<slot*> fresh_;        // dirty, and not in order yet
   slot_set dirty_;
   slot_set writing_;  // dirty when the snapshot under way began, and not written yet
