@@ -1,20 +1,16 @@
 // show --json: everything.
 #include <boost/hana/for_each.hpp>
-#include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "sport_tracker/commands/commands.hpp"
 #include "sport_tracker/commands/ledger.hpp"
 #include "sport_tracker/context.hpp"
+#include "sport_tracker/json.hpp"
 
 namespace sport_tracker {
 namespace {
 
 namespace hana = boost::hana;
-using json = nlohmann::ordered_json;
-
-/// A function of its own, for it is slow to compile at each place.
-void put(json& object, const std::string& name, json value) { object[name] = std::move(value); }
 
 template <class T>
 json to_json(const joinery::lww<T>& f) {
@@ -37,16 +33,16 @@ json to_json(const joinery::pn_counter& f) { return json(*f); }
 json to_json(const joinery::flag& f) { return json(*f); }
 json to_json(const joinery::tally<std::string>& f) {
   json grants = json::object();
-  f.for_each([&](const std::string& key, std::uint64_t amount) { put(grants, key, amount); });
+  f.for_each([&](const std::string& key, std::uint64_t amount) { grants.put(key, amount); });
   json out = json::object();
-  put(out, "total", *f);
-  put(out, "grants", std::move(grants));
+  out.put("total", *f);
+  out.put("grants", std::move(grants));
   return out;
 }
 template <class F>
 json to_json(const joinery::map<std::string, F>& f) {
   json out = json::object();
-  for (const auto& key : f.keys()) put(out, key, to_json(static_cast<const F&>(f[key])));
+  for (const auto& key : f.keys()) out.put(key, to_json(static_cast<const F&>(f[key])));
   return out;
 }
 /// A record, or a struct of fields in it: its members in the order of their declaration.
@@ -54,7 +50,7 @@ template <class Record>
   requires hana::Struct<Record>::value json to_json(const Record& record) {
     json out = json::object();
     hana::for_each(hana::accessors<Record>(), [&](auto member) {
-      put(out, hana::first(member).c_str(), to_json(hana::second(member)(record)));
+      out.put(hana::first(member).c_str(), to_json(hana::second(member)(record)));
     });
     return out;
   }
@@ -63,7 +59,7 @@ template <class Record>
 json table_of(database& db) {
   json out = json::object();
   db.for_each<Record>([&](std::string_view key, const Record& record) {
-    put(out, std::string(key), to_json(record));
+    out.put(std::string(key), to_json(record));
   });
   return out;
 }
@@ -74,18 +70,18 @@ json conflicts_of(database& db) {
     json writes = json::array();
     for (const auto& w : each.writes) {
       json write = json::object();
-      put(write, "value", w.value);
-      put(write, "by", w.by);
-      put(write, "at_ms", w.at_ms);
-      put(write, "shown", w.shown);
-      writes.push_back(std::move(write));
+      write.put("value", w.value);
+      write.put("by", w.by);
+      write.put("at_ms", w.at_ms);
+      write.put("shown", w.shown);
+      writes.add(std::move(write));
     }
     json entry = json::object();
-    put(entry, "table", each.table);
-    put(entry, "key", each.key);
-    put(entry, "field", each.field);
-    put(entry, "writes", std::move(writes));
-    out.push_back(std::move(entry));
+    entry.put("table", each.table);
+    entry.put("key", each.key);
+    entry.put("field", each.field);
+    entry.put("writes", std::move(writes));
+    out.add(std::move(entry));
   }
   return out;
 }
@@ -94,16 +90,15 @@ json conflicts_of(database& db) {
 /// of the schema, and what only this device knows is left out: replicas that have converged show
 /// the same bytes.
 int print_json(context& c) {
-  json out;
-  put(out, "space", c.db.status().space.hex());
-  put(out, "user_profiles", table_of<user_profile>(c.db));
-  put(out, "workout_sessions", table_of<workout_session>(c.db));
-  put(out, "social_posts", table_of<social_post>(c.db));
-  put(out, "xp_transactions", table_of<xp_transaction>(c.db));
-  put(out, "streak_schedules", table_of<streak_schedule>(c.db));
-  put(out, "conflicts", conflicts_of(c.db));
-  // A peer may have stored what is no UTF-8; it is replaced, the same way everywhere.
-  c.out << out.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+  auto out = json::object();
+  out.put("space", c.db.status().space.hex());
+  out.put("user_profiles", table_of<user_profile>(c.db));
+  out.put("workout_sessions", table_of<workout_session>(c.db));
+  out.put("social_posts", table_of<social_post>(c.db));
+  out.put("xp_transactions", table_of<xp_transaction>(c.db));
+  out.put("streak_schedules", table_of<streak_schedule>(c.db));
+  out.put("conflicts", conflicts_of(c.db));
+  c.out << out.text() << "\n";
   return exit_done;
 }
 
