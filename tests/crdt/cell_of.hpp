@@ -32,11 +32,11 @@ struct cell_rules {
   }
   static void apply(bytes_view state, bytes_view delta, const crdt::stamp& by,
                     crdt::detail::splice& out) {
-    bytes cell{state};
-    crdt::detail::apply_cell(cell, delta, by, out, [&](bytes_view value, bytes_view d, auto& s) {
-      inner::apply(value, d, by, s);
-    });
-    out = {0, state.size(), cell};
+    joinery::byte_buffer cell;
+    crdt::detail::apply_cell(
+        state, delta, by, out, cell,
+        [&](bytes_view value, bytes_view d, auto& s) { inner::apply(value, d, by, s); });
+    out = {0, state.size(), cell.view()};
   }
   static bytes join(bytes_view a, const crdt::version& seen_by_a, bytes_view b,
                     const crdt::version& seen_by_b) {

@@ -39,7 +39,7 @@ struct counter_part {
   dot at;
   std::int64_t total = 0;
 };
-inline counter_part read_part(byte_reader& in) {
+[[gnu::always_inline]] inline counter_part read_part(byte_reader& in) {
   const auto at = read_dot(in);
   return {at, in.zigzag()};
 }

@@ -21,7 +21,7 @@ namespace detail {
 
 /// Calls `f(rules)` with the rules of a kind that is no map.
 template <class F>
-auto with_rules(kind k, F&& f) {
+[[gnu::always_inline]] inline auto with_rules(kind k, F&& f) {
   switch (k) {
     case kind::mv: return f(register_rules<kind::mv>{});
     case kind::or_set: return f(or_set_rules{});
@@ -58,23 +58,33 @@ inline bool valid_delta(shape type, bytes_view delta) {
          });
 }
 
-/// What applying `delta` changes in `state`. `out` is overwritten.
 inline void apply(shape type, bytes_view state, bytes_view delta, const stamp& by,
-                  detail::splice& out) {
-  if (type.outer() != kind::map) {
-    out.clear();
-    return detail::with_rules(type.outer(), [&](auto r) { r.apply(state, delta, by, out); });
-  }
+                  detail::splice& out);
+
+namespace detail {
+
+inline void apply_to_map(shape type, bytes_view state, bytes_view delta, const stamp& by,
+                         splice& out) {
   byte_reader in{delta};
   const auto key = in.block();
-  const auto place = detail::find_entry(state, key);
-  bytes cell{place.payload};
-  detail::apply_cell(cell, in.rest(), by, out,
-                     [&](bytes_view value, bytes_view inner, detail::splice& change) {
-                       apply(type.inner(), value, inner, by, change);
-                     });
+  const auto place = find_entry(state, key);
+  byte_buffer cell;
+  apply_cell(place.payload, in.rest(), by, out, cell,
+             [&](bytes_view value, bytes_view inner, splice& change) {
+               apply(type.inner(), value, inner, by, change);
+             });
   out.clear();
-  detail::put_entry(place, key, cell, out);
+  put_entry(place, key, out, [&](buffer_writer& w) { w.raw(cell); });
+}
+
+}  // namespace detail
+
+/// What applying `delta` changes in `state`. `out` is overwritten.
+[[gnu::always_inline]] inline void apply(shape type, bytes_view state, bytes_view delta,
+                                         const stamp& by, detail::splice& out) {
+  out.clear();
+  if (type.outer() == kind::map) return detail::apply_to_map(type, state, delta, by, out);
+  detail::with_rules(type.outer(), [&](auto r) { r.apply(state, delta, by, out); });
 }
 inline detail::splice apply(shape type, bytes_view state, bytes_view delta, const stamp& by) {
   detail::splice change;

@@ -25,10 +25,7 @@ struct flag_rules {
   static void apply(bytes_view state, bytes_view delta, const stamp& by, splice& out) {
     out.removed = state.size();
     buffer_writer w{out.inserted};
-    if (delta[0] != 0)
-      write_touched_dots(w, state, by);
-    else
-      write_unseen_dots(w, state, by.context);
+    write_changed_dots(w, state, by, delta[0] != 0);
   }
   static bytes join(bytes_view a, const version& seen_by_a, bytes_view b,
                     const version& seen_by_b) {

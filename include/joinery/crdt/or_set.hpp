@@ -29,12 +29,8 @@ struct or_set_rules {
   static void apply(bytes_view state, bytes_view delta, const stamp& by, splice& out) {
     const auto element = delta.substr(1);
     const auto place = find_entry(state, element);
-    put_written_entry(place, element, out, [&](buffer_writer& w) {
-      if (delta[0] != 0)
-        write_touched_dots(w, place.payload, by);
-      else
-        write_unseen_dots(w, place.payload, by.context);
-    });
+    put_entry(place, element, out,
+              [&](buffer_writer& w) { write_changed_dots(w, place.payload, by, delta[0] != 0); });
   }
   static bytes join(bytes_view a, const version& seen_by_a, bytes_view b,
                     const version& seen_by_b) {

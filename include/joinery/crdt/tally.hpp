@@ -37,7 +37,7 @@ struct tally_rules {
     const auto granted = in.varint();
     const auto place = find_entry(state, in.rest());
     if (place.size != 0 && amount(place.payload) >= granted) return;
-    put_written_entry(place, in.rest(), out, [&](buffer_writer& w) { w.varint(granted); });
+    put_entry(place, in.rest(), out, [&](buffer_writer& w) { w.varint(granted); });
   }
   static bytes join(bytes_view a, const version&, bytes_view b, const version&) {
     return join_entries(a, b, [](bytes_view x, bytes_view y, buffer_writer& out) {

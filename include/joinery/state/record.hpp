@@ -11,6 +11,8 @@
 // Thread-safety: pure functions.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <vector>
 
 #include "joinery/crdt/dispatch.hpp"
@@ -100,18 +102,59 @@ void for_each_field(bytes_view value, F&& each) {
   }
 }
 
-/// The field as it stands in a record; empty when it was never written.
-inline packed_field find_field(bytes_view value, field_id id) {
+namespace detail {
+
+// How many bytes the fields before `wanted` take, up to the first that does not begin with three
+// numbers of a byte each, as nearly all do, or ends the value.
+inline std::size_t short_fields_before(bytes_view value, field_id wanted) {
+  constexpr std::uint64_t long_numbers = 0x808080ULL << 40;
+  constexpr std::uint32_t longer = 0x80;  // than a byte
+  const std::uint64_t name = std::min(wanted.name, longer);
+  const auto code = name < longer ? std::min(wanted.type.code(), longer) : 0;
+  const auto order = (name << 8 | code) << 48;
+  std::size_t before = 0, at = 0;
+  std::uint64_t begins = 0;
+  while (at + sizeof begins <= value.size()) {
+    std::memcpy(&begins, value.data() + at, sizeof begins);
+    begins = big_endian(begins);
+    if ((begins & long_numbers) != 0 || begins >= order) return at;
+    before = at;
+    at += 3 + (begins >> 40 & 0xFF);
+  }
+  return at <= value.size() ? at : before;
+}
+
+struct field_place {
+  std::size_t at = 0;   // where the field stands or would stand
+  std::size_t end = 0;  // behind it; `at` when there is none
+  bytes_view block;
+  bool large = false;
+};
+
+[[gnu::always_inline]] inline field_place place_of(bytes_view value, field_id id) {
   const auto wanted = raw_field::number(id);
+  field_place p;
+  p.at = p.end = short_fields_before(value, id);
   byte_reader in{value};
-  while (!in.at_end()) {
+  for (in.take(p.at); !in.at_end(); p.at = p.end = in.position()) {
     const auto f = read_raw_field(in);
     if (!in.ok() || f.id > wanted) break;
     if (f.id != wanted) continue;
-    if (f.large) return {id, {}, read_generation(f.block)};
-    return {id, f.block, {}};
+    p.end = in.position();
+    p.block = f.block;
+    p.large = f.large;
+    break;
   }
-  return {id, {}, {}};
+  return p;
+}
+
+}  // namespace detail
+
+/// The field as it stands in a record; empty when it was never written.
+inline packed_field find_field(bytes_view value, field_id id) {
+  const auto place = detail::place_of(value, id);
+  if (place.large) return {id, {}, read_generation(place.block)};
+  return {id, place.block, {}};
 }
 /// The state of a field that stands in the record; empty when it was never written.
 inline bytes_view field_state(bytes_view value, field_id id) { return find_field(value, id).state; }
@@ -126,61 +169,36 @@ struct applied {
 /// Memory of whoever applies operations, used again for each.
 struct op_scratch {
   byte_buffer header;  // how the record begins
-  byte_buffer prefix;  // what stands before a field's state
   crdt::detail::splice change;
 };
 
 namespace detail {
 
-// The edits of one operation on a record.
-struct op_edits {
-  byte_edit all[3];
-  std::size_t count = 0;
-  void add(std::size_t at, std::size_t removed, bytes_view by) { all[count++] = {at, removed, by}; }
-};
-
 // What a delta changes in the field `id` of the value that starts at `value_at` in a record.
-inline applied edit_field(bytes_view value, std::size_t value_at, field_id id, bytes_view delta,
-                          const stamp& by, op_scratch& scratch, op_edits& out) {
-  auto& change = scratch.change;
-  auto& prefix = scratch.prefix;
-  const auto wanted = raw_field::number(id);
-  byte_reader in{value};
-  std::size_t at = 0;
-  for (; !in.at_end(); at = in.position()) {
-    const auto f = read_raw_field(in);
-    if (!in.ok() || f.id > wanted) break;
-    if (f.id != wanted) continue;
-    if (f.large)
-      if (const auto parts = read_generation(f.block)) return {parts};
-    const auto state = f.large ? bytes_view{} : f.block;
-    crdt::apply(id.type, state, delta, by, change);
-    const auto was = state.size();
-    const auto size = was - change.removed + change.inserted.size();
-    const auto end = value_at + in.position();
-    if (size == 0) {
-      out.add(value_at + at, in.position() - at, {});
-      return {};
-    }
-    if (size != was) {
-      prefix.clear();
-      buffer_writer{prefix}.varint(size);
-      const auto length_size = varint_size(was);
-      out.add(end - was - length_size, length_size, prefix.view());
-    }
-    out.add(end - was + change.at, change.removed, change.inserted.view());
-    return {{}, size};
+[[gnu::always_inline]] inline applied edit_field(bytes_view value, std::size_t value_at,
+                                                 field_id id, bytes_view delta, const stamp& by,
+                                                 crdt::detail::splice& change, byte_edit& out) {
+  const auto [at, end, state, large] = place_of(value, id);
+  if (large) return {read_generation(state)};
+  crdt::apply(id.type, state, delta, by, change);
+  const auto was = state.size();
+  const auto size = was - change.removed + change.inserted.size();
+  if (size == 0) {
+    out = {value_at + at, end - at, {}};
+    return {};
   }
-  crdt::apply(id.type, {}, delta, by, change);
-  const auto size = change.inserted.size();
-  if (size == 0) return {};
-  prefix.clear();
-  buffer_writer w{prefix};
-  w.varint(id.name);
-  w.varint(id.type.code());
-  w.varint(size);
-  out.add(value_at + at, 0, prefix.view());
-  out.add(value_at + at, 0, change.inserted.view());
+  auto from = end - was + change.at;
+  const auto to = from + change.removed;
+  if (at == end) {
+    change.inserted.prepend(size);
+    change.inserted.prepend(id.type.code());
+    change.inserted.prepend(id.name);
+  } else if (size != was) {  // from the length on, so that it is one edit
+    change.inserted.prepend(state.substr(0, change.at));
+    change.inserted.prepend(size);
+    from = end - was - varint_size(was);
+  }
+  out = {value_at + from, to - from, change.inserted};
   return {{}, size};
 }
 
@@ -193,14 +211,13 @@ applied apply_op(Record& record, crdt::cell_action action, std::uint64_t incarna
                  field_id field, bytes_view delta, const stamp& by, op_scratch& scratch) {
   const bytes_view before{record};
   const auto cell = crdt::detail::touch_cell(before, incarnation, action, by, scratch.header);
-  if (!cell) return {};
-  detail::op_edits change;
-  change.add(0, cell->header, scratch.header.view());
+  if (cell.incarnation > incarnation) return {};
+  byte_edit change{cell.header, 0, {}};
   applied done;
   if (crdt::carries_delta(action))
-    done = detail::edit_field(cell->value, cell->header, field, delta, by, scratch, change);
-  done.renewed = cell->incarnation < incarnation && !before.empty();
-  make_edits(record, {change.all, change.count});
+    done = detail::edit_field(cell.value, cell.header, field, delta, by, scratch.change, change);
+  done.renewed = cell.incarnation < incarnation && !before.empty();
+  make_edits(record, std::array{byte_edit{0, cell.header, scratch.header.view()}, change});
   return done;
 }
 inline applied apply_op(bytes& record, crdt::cell_action action, std::uint64_t incarnation,

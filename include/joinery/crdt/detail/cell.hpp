@@ -11,8 +11,8 @@
 // Thread-safety: pure functions.
 #pragma once
 
+#include <algorithm>
 #include <limits>
-#include <optional>
 
 #include "joinery/base/error.hpp"
 #include "joinery/crdt/detail/dots.hpp"
@@ -62,7 +62,13 @@ inline std::uint64_t incarnation_to_create(const cell_view& c) {
   c.presence = in.block();
   c.header = in.position();
   c.value = in.rest();
-  return in.ok() ? c : cell_view{};
+  if (!in.ok()) {  // what was not read is empty anyway
+    c.incarnation = 0;
+    c.killed = false;
+    c.presence = {};
+    c.header = 0;
+  }
+  return c;
 }
 
 namespace detail {
@@ -107,48 +113,52 @@ bool valid_cell_delta(bytes_view delta, F&& inner_ok) {
 
 /// The part of an operation that concerns the cell itself: writes to `header` how the cell begins
 /// afterwards. Gives what it was, whose `header` bytes give way to these; for a new incarnation an
-/// empty cell, and all of its bytes do. Nothing when the operation is of an earlier incarnation.
-inline std::optional<cell_view> touch_cell(bytes_view cell, std::uint64_t incarnation,
-                                           cell_action action, const stamp& by,
-                                           byte_buffer& header) {
+/// empty cell, and all of its bytes do. When the operation is of an earlier incarnation, that is
+/// not the one given, and nothing is written.
+[[gnu::always_inline]] inline cell_view touch_cell(bytes_view cell, std::uint64_t incarnation,
+                                                   cell_action action, const stamp& by,
+                                                   byte_buffer& header) {
   auto c = read_cell(cell);
-  if (incarnation < c.incarnation) return std::nullopt;
+  if (incarnation < c.incarnation) return c;
   if (incarnation > c.incarnation) {
     c = {};
     c.header = cell.size();
   }
   header.clear();
-  buffer_writer w{header};
-  w.varint(incarnation);
-  w.u8(c.killed || action == cell_action::erase_final ? 1 : 0);
-  w.u8(0);
-  const auto start = header.size();
+  char* const start = header.room(2 * max_varint + c.presence.size() + max_dot);
+  char* to = start + put_varint(start, incarnation);
+  *to++ = c.killed || action == cell_action::erase_final ? 1 : 0;
+  char* const dots = to + 1;  // behind their length
   if (action == cell_action::amend)
-    w.raw(c.presence);
+    to = std::copy(c.presence.begin(), c.presence.end(), dots);
   else if (action == cell_action::erase || action == cell_action::erase_final)
-    write_unseen_dots(w, c.presence, by.context);
+    to = put_unseen_dots(dots, c.presence, by.context);
   else
-    write_touched_dots(w, c.presence, by);
-  fill_in_length(header, start - 1, header.size() - start);
+    to = put_touched_dots(dots, c.presence, by);
+  header.added(static_cast<std::size_t>(to - start));
+  fill_in_length(header, static_cast<std::size_t>(dots - start) - 1,
+                 static_cast<std::size_t>(to - dots));
   return c;
 }
 
-/// `inner(value, delta, splice&)` says what an update does to the value. Changes `cell` in place;
-/// `scratch` is overwritten.
+/// Writes to `out` what an operation makes of `cell`. `inner(value, delta, splice&)` says what an
+/// update does to the value; `scratch` is overwritten.
 template <class F>
-void apply_cell(bytes& cell, bytes_view delta, const stamp& by, splice& scratch, F&& inner) {
+void apply_cell(bytes_view cell, bytes_view delta, const stamp& by, splice& scratch,
+                byte_buffer& out, F&& inner) {
   byte_reader in{delta};
   const auto incarnation = in.varint();
   const auto action = static_cast<cell_action>(in.u8());
-  byte_buffer header;
-  const auto before = touch_cell(cell, incarnation, action, by, header);
-  if (!before) return;
+  const auto before = touch_cell(cell, incarnation, action, by, out);
+  if (before.incarnation > incarnation) {
+    out = cell;
+    return;
+  }
   scratch.clear();
-  if (carries_delta(action)) inner(before->value, in.rest(), scratch);
-  const byte_edit both[] = {
-      {0, before->header, header.view()},
-      {before->header + scratch.at, scratch.removed, scratch.inserted.view()}};
-  make_edits(cell, both);
+  if (carries_delta(action)) inner(before.value, in.rest(), scratch);
+  out.append(before.value.substr(0, scratch.at));
+  out.append(scratch.inserted);
+  out.append(before.value.substr(scratch.at + scratch.removed));
 }
 
 /// `inner(a_value, b_value) -> bytes` joins the values. The higher incarnation is taken whole.

@@ -8,6 +8,7 @@
 // Thread-safety: pure functions.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "joinery/base/cursor.hpp"
@@ -17,6 +18,7 @@ namespace joinery::crdt::detail {
 
 using causal::dot;
 using causal::replica_index;
+using causal::seq_number;
 using causal::stamp;
 using causal::version;
 
@@ -30,10 +32,27 @@ struct reindexing {
   }
 };
 
-[[gnu::always_inline]] inline dot read_dot(byte_reader& in) {
+// Not of the reader itself, which can stay in registers like this.
+[[gnu::noinline]] inline std::pair<dot, byte_reader> read_far_dot(byte_reader in) {
   const auto replica = in.varint_up_to(0xFFFFFFFF);
   const auto seq = in.varint();
-  return {static_cast<replica_index>(replica), seq};
+  return {{static_cast<replica_index>(replica), seq}, in};
+}
+// Nearly all have a byte for the replica, and one or two for its seq.
+[[gnu::always_inline]] inline dot read_dot(byte_reader& in) {
+  const auto rest = in.rest();
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(rest[i]); };
+  if (rest.size() > 1 && ((byte(0) | byte(1)) & 0x80) == 0) {
+    in.take(2);
+    return {byte(0), byte(1)};
+  }
+  if (rest.size() > 2 && byte(0) < 0x80 && byte(2) - 1u < 0x7F) {
+    in.take(3);
+    return {byte(0), static_cast<seq_number>((byte(1) & 0x7F) | byte(2) << 7)};
+  }
+  const auto [d, behind] = read_far_dot(in);
+  in = behind;
+  return d;
 }
 template <class W>
 void write_dot(W& out, dot d) {
@@ -69,13 +88,21 @@ inline bool valid_dots(bytes_view packed, replica_index replicas) {
   return in.ok();
 }
 
-/// Writes what `context` has not seen of `packed`.
-inline void write_unseen_dots(buffer_writer& out, bytes_view packed, const version& context) {
+/// Writes a dot where there is room for `max_dot` bytes, and gives its end; so do the others here.
+[[gnu::always_inline]] inline char* put_dot(char* to, dot d) {
+  to += put_varint(to, d.replica);
+  return to + put_varint(to, d.seq);
+}
+inline constexpr std::size_t max_dot = 2 * max_varint;
+
+/// What `context` has not seen of `packed`, which is no longer than that.
+inline char* put_unseen_dots(char* to, bytes_view packed, const version& context) {
   byte_reader in{packed};
   while (!in.at_end()) {
     const auto d = read_dot(in);
-    if (in.ok() && !context.seen(d)) write_dot(out, d);
+    if (in.ok() && !context.seen(d)) to = put_dot(to, d);
   }
+  return to;
 }
 
 /// Whether a change made by `by` takes the place of one at `earlier`: it saw it. One of its own
@@ -84,27 +111,44 @@ inline bool replaces(const stamp& by, dot earlier) {
   return by.context.seen(earlier) || earlier.replica == by.at.replica;
 }
 
-/// A touch: writes `packed` with `by` in place of every dot that it saw.
-inline void write_touched_dots(buffer_writer& out, bytes_view packed, const stamp& by) {
-  char* const to = out.room(packed.size() + 2 * max_varint);
-  std::size_t n = 0;
-  const auto put = [&](dot d) {
-    n += put_varint(to + n, d.replica);
-    n += put_varint(to + n, d.seq);
-  };
-  bool written = false;
+/// A touch of a run of dotted things that is sorted by replica: calls `keep(dot, raw)` for each
+/// that `by` did not see, and `fresh()` where the one of `by` goes. `skip(byte_reader&)` passes
+/// over what a thing has behind its dot.
+template <class Skip, class Keep, class Fresh>
+[[gnu::always_inline]] inline void touch(bytes_view packed, const stamp& by, Skip&& skip,
+                                         Keep&& keep, Fresh&& fresh) {
   byte_reader in{packed};
-  while (!in.at_end()) {
-    const auto d = read_dot(in);
-    if (!in.ok()) break;
-    if (!written && by.at < d) {
-      put(by.at);
-      written = true;
-    }
-    if (!replaces(by, d)) put(d);
-  }
-  if (!written) put(by.at);
-  out.added(n);
+  dot d;
+  bytes_view raw;
+  const auto next = [&]() __attribute__((always_inline)) {
+    if (in.at_end()) return false;
+    const auto rest = in.rest();
+    d = read_dot(in);
+    skip(in);
+    raw = {rest.data(), rest.size() - in.left()};
+    return in.ok();
+  };
+  bool more = next();
+  for (; more && d.replica < by.at.replica; more = next())
+    if (!by.context.seen(d)) keep(d, raw);
+  fresh();
+  for (; more; more = next())
+    if (!replaces(by, d)) keep(d, raw);
+}
+/// `packed` with the dot of `by` in place of all that it saw: longer by one at most.
+[[gnu::always_inline]] inline char* put_touched_dots(char* to, bytes_view packed, const stamp& by) {
+  touch(
+      packed, by, [](byte_reader&) {}, [&](dot d, bytes_view) { to = put_dot(to, d); },
+      [&] { to = put_dot(to, by.at); });
+  return to;
+}
+/// What a change leaves of the dots of something that is there while it has one: a touch, or that
+/// it is taken away.
+inline void write_changed_dots(buffer_writer& out, bytes_view packed, const stamp& by, bool stays) {
+  char* const start = out.room(packed.size() + max_dot);
+  char* const end =
+      stays ? put_touched_dots(start, packed, by) : put_unseen_dots(start, packed, by.context);
+  out.added(static_cast<std::size_t>(end - start));
 }
 
 /// Walks two runs that are sorted by replica side by side and keeps what both hold, and what one

@@ -16,7 +16,7 @@ struct entry {
   bytes_view payload;
 };
 
-inline entry read_entry(byte_reader& in) {
+[[gnu::always_inline]] inline entry read_entry(byte_reader& in) {
   const auto key = in.block();
   return {key, in.block()};
 }
@@ -43,39 +43,46 @@ struct entry_place {
   bytes_view payload;
 };
 
+/// As `a.compare(b)`. What stands behind the type of an encoded value decides nearly always.
+[[gnu::always_inline]] inline int compare_keys(bytes_view a, bytes_view b) {
+  const auto two = [](bytes_view key) {
+    return static_cast<std::uint8_t>(key[0]) << 8 | static_cast<std::uint8_t>(key[1]);
+  };
+  if (a.size() > 1 && b.size() > 1 && two(a) != two(b)) return two(a) - two(b);
+  return a.compare(b);
+}
+
 inline entry_place find_entry(bytes_view packed, bytes_view key) {
   byte_reader in{packed};
   while (!in.at_end()) {
     const auto at = in.position();
     const auto e = read_entry(in);
     if (!in.ok()) break;
-    if (e.key == key) return {at, in.position() - at, e.payload};
-    if (e.key > key) return {at, 0, {}};
+    const int order = compare_keys(e.key, key);
+    if (order == 0) return {at, in.position() - at, e.payload};
+    if (order > 0) return {at, 0, {}};
   }
   return {packed.size(), 0, {}};
 }
 
-/// The change that gives `key` a new payload (an empty one removes it).
-inline void put_entry(const entry_place& place, bytes_view key, bytes_view payload, splice& out) {
-  out.at = place.at;
-  out.removed = place.size;
-  buffer_writer w{out.inserted};
-  write_entry(w, key, payload);
-}
-/// As `put_entry`, with a payload that `write(buffer_writer&)` writes.
+/// The change that gives `key` the payload that `write(buffer_writer&)` writes; an empty one
+/// removes it.
 template <class F>
-void put_written_entry(const entry_place& place, bytes_view key, splice& out, F&& write) {
+void put_entry(const entry_place& place, bytes_view key, splice& out, F&& write) {
+  buffer_writer w{out.inserted};
+  write(w);
+  const auto size = out.inserted.size();
   out.at = place.at;
   out.removed = place.size;
-  buffer_writer w{out.inserted};
-  w.block(key);
-  w.u8(0);
-  const auto start = out.inserted.size();
-  write(w);
-  if (out.inserted.size() == start)
-    out.inserted.clear();
-  else
-    fill_in_length(out.inserted, start - 1, out.inserted.size() - start);
+  if (size == 0) return;
+  out.inserted.prepend(size);
+  if (place.size == 0) {
+    out.inserted.prepend(key);
+    out.inserted.prepend(key.size());
+  } else {  // its key stays
+    out.removed = varint_size(place.payload.size()) + place.payload.size();
+    out.at += place.size - out.removed;
+  }
 }
 
 /// Whether `packed` is well-formed and `payload_ok(entry)` holds throughout.

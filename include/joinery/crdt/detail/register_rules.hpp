@@ -31,6 +31,12 @@ inline register_write read_write(byte_reader& in) {
   w.value = in.block();
   return w;
 }
+/// Passes over what a write has behind its dot.
+[[gnu::always_inline]] inline void skip_behind_dot(byte_reader& in) {
+  in.varint();
+  in.take(sizeof(causal::hlc));
+  in.block();
+}
 template <class W>
 void write_write(W& out, const register_write& w) {
   write_dot(out, w.at);
@@ -115,19 +121,9 @@ struct register_rules {
     const register_write fresh{by.at, rank, by.time, value.rest()};
     out.removed = state.size();
     buffer_writer w{out.inserted};
-    bool written = false;
-    byte_reader in{state};
-    while (!in.at_end()) {
-      const auto start = in.position();
-      const auto before = read_write(in);
-      if (!in.ok()) break;
-      if (!written && by.at < before.at) {
-        write_write(w, fresh);
-        written = true;
-      }
-      if (!replaces(by, before.at)) w.raw(state.substr(start, in.position() - start));
-    }
-    if (!written) write_write(w, fresh);
+    touch(
+        state, by, skip_behind_dot, [&](dot, bytes_view raw) { w.raw(raw); },
+        [&] { write_write(w, fresh); });
   }
   static bytes join(bytes_view a, const version& seen_by_a, bytes_view b,
                     const version& seen_by_b) {

@@ -7,18 +7,18 @@
 // Thread-safety: values.
 #pragma once
 
-#include "joinery/base/byte_buffer.hpp"
 #include "joinery/base/edits.hpp"
+#include "joinery/crdt/detail/led_bytes.hpp"
 
 namespace joinery::crdt::detail {
 
 struct splice {
   std::size_t at = 0;
   std::size_t removed = 0;
-  byte_buffer inserted;
+  led_bytes inserted;
 
   /// Makes it the change that changes nothing.
-  void clear() noexcept {
+  void clear() {
     at = removed = 0;
     inserted.clear();
   }
