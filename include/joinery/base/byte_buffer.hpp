@@ -35,6 +35,7 @@ class byte_buffer {
   [[nodiscard]] bytes_view view() const noexcept { return {data_.get(), size_}; }
   operator bytes_view() const noexcept { return view(); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] char& operator[](std::size_t at) noexcept { return data_[at]; }
   void clear() noexcept { size_ = 0; }

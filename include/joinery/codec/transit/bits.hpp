@@ -44,6 +44,40 @@ constexpr std::uint64_t low_bits(unsigned n) noexcept { return (std::uint64_t{1}
 
 }  // namespace detail
 
+/// Both ends of a string of up to 16 bytes: with its size they say all of it.
+struct string_ends {
+  explicit string_ends(bytes_view s) noexcept {
+    const char* const p = s.data();
+    const auto n = s.size();
+    if (n >= 8) {
+      first = detail::load_word(p);
+      last = detail::load_word(p + n - 8);
+    } else if (n >= 4) {
+      std::uint32_t a = 0, b = 0;
+      std::memcpy(&a, p, sizeof a);
+      std::memcpy(&b, p + n - sizeof b, sizeof b);
+      first = a;
+      last = b;
+    } else if (n > 0) {
+      const auto byte = [&](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(p[i])}; };
+      first = byte(0) | byte(n / 2) << 8 | byte(n - 1) << 16;
+    }
+  }
+  friend bool operator==(const string_ends& a, const string_ends& b) noexcept {
+    return a.first == b.first && a.last == b.last;
+  }
+
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+};
+inline constexpr std::size_t told_by_ends = 16;
+
+/// Whether two strings are the same; most are short, and told without a call.
+inline bool same_bytes(bytes_view a, bytes_view b) noexcept {
+  if (a.size() != b.size()) return false;
+  return a.size() <= told_by_ends ? string_ends{a} == string_ends{b} : a == b;
+}
+
 /// The first eight bytes of a key as a number: where two differ, the keys do in the same order.
 inline std::uint64_t first_bytes(bytes_view key) noexcept {
   if (key.size() >= 8) return detail::swapped(detail::load_word(key.data()));
@@ -58,22 +92,15 @@ class bit_writer {
   static constexpr unsigned most = 56;
 
   /// Appends the lowest `n` bits of `value`. Precondition: `n <= most`, and no higher bit is set.
-  void put(std::uint64_t value, unsigned n) {
-    if (used_ + 8 > out_.size()) out_.resize(2 * out_.size() + 64);
+  [[gnu::always_inline]] void put(std::uint64_t value, unsigned n) {
+    if (filled_ + n >= 64) store();
     word_ |= value << filled_;
     filled_ += n;
-    detail::store_word(out_.data() + used_, word_);
-    used_ += filled_ / 8;
-    word_ = filled_ < 64 ? word_ >> (filled_ & ~7u) : 0;
-    filled_ %= 8;
   }
   void put_long(std::uint64_t value, unsigned n) {
-    if (n > most / 2) {
-      put(value & detail::low_bits(32), std::min(n, 32u));
-      if (n > 32) put(value >> 32, n - 32);
-    } else {
-      put(value, n);
-    }
+    if (n <= most) return put(value, n);
+    put(value & detail::low_bits(32), 32);
+    put(value >> 32, n - 32);
   }
 
   /// How many bits there are.
@@ -93,16 +120,18 @@ class bit_writer {
   }
 
   /// Appends all of `other`.
-  void append(const bit_writer& other) {
+  void append(bit_writer& other) {
+    other.store();
     std::size_t at = 0;
-    for (; at + 6 <= other.used_; at += 6)
-      put(detail::load_word(other.out_.data() + at) & detail::low_bits(48), 48);
+    for (; at + most / 8 <= other.used_; at += most / 8)
+      put(detail::load_word(other.out_.data() + at) & detail::low_bits(most), most);
     for (; at < other.used_; ++at) put(static_cast<unsigned char>(other.out_[at]), 8);
     put(other.word_, other.filled_);
   }
 
   /// The bytes, the last one filled up with zeros. Valid until the next call.
-  [[nodiscard]] bytes_view view() const noexcept {
+  [[nodiscard]] bytes_view view() {
+    store();
     return bytes_view{out_}.substr(0, used_ + (filled_ > 0 ? 1 : 0));
   }
   /// Empties it; large buffers are given back.
@@ -116,10 +145,19 @@ class bit_writer {
  private:
   static constexpr std::size_t kept = 16u << 10;
 
+  /// Stores the word, and keeps of it what makes no whole byte.
+  [[gnu::noinline]] void store() {
+    if (used_ + 8 > out_.size()) out_.resize(2 * out_.size() + 64);
+    detail::store_word(out_.data() + used_, word_);
+    used_ += filled_ / 8;
+    word_ >>= filled_ & ~7u;
+    filled_ %= 8;
+  }
+
   bytes out_;
-  std::size_t used_ = 0;    ///< whole bytes; behind them stands the word
-  std::uint64_t word_ = 0;  ///< the bits that make no whole byte yet
-  unsigned filled_ = 0;
+  std::size_t used_ = 0;    ///< bytes that are stored
+  std::uint64_t word_ = 0;  ///< the bits behind them
+  unsigned filled_ = 0;     ///< how many: below 64, so that they can be shifted out
 };
 
 class bit_reader {
@@ -127,12 +165,10 @@ class bit_reader {
   explicit bit_reader(bytes_view data) noexcept : data_(data) {}
 
   /// The next bits, at least 56 of them, without taking them.
-  [[nodiscard]] std::uint64_t peek() const noexcept {
+  [[nodiscard, gnu::always_inline]] std::uint64_t peek() const noexcept {
     const auto at = at_ / 8;
     if (at + 8 <= data_.size()) return detail::load_word(data_.data() + at) >> at_ % 8;
-    char padded[8] = {};
-    if (at < data_.size()) std::memcpy(padded, data_.data() + at, data_.size() - at);
-    return detail::load_word(padded) >> at_ % 8;
+    return peek_at_end();
   }
   void skip(unsigned n) noexcept { at_ += n; }
   std::uint64_t get(unsigned n) noexcept {
@@ -153,6 +189,16 @@ class bit_reader {
   }
 
  private:
+  [[nodiscard, gnu::noinline]] std::uint64_t peek_at_end() const noexcept {
+    if (data_.size() >= 8) {  // the last word, without what was read of it
+      const auto read = at_ - 8 * (data_.size() - 8);
+      return read < 64 ? detail::load_word(data_.data() + data_.size() - 8) >> read : 0;
+    }
+    char padded[8] = {};
+    if (!data_.empty()) std::memcpy(padded, data_.data(), data_.size());
+    return at_ < 64 ? detail::load_word(padded) >> at_ : 0;
+  }
+
   bytes_view data_;
   std::size_t at_ = 0;
 };

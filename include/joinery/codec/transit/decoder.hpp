@@ -37,7 +37,7 @@ class decoder {
                        "the peer is at fault"};
     }
     if (ops_.capacity() > kept_ops) ops_ = {};
-    if (list_.capacity() > kept_ops) list_ = {};
+    if (list_.capacity() > kept_ops) list_ = {}, order_ = {};
     if (fault_) return *fault_;
     return std::span<const bytes_view>{changesets_};
   }
@@ -49,6 +49,7 @@ class decoder {
   static constexpr std::size_t least_record = 5;
   static constexpr std::size_t least_op = 3;
   static constexpr std::size_t most_op_head = 2 + 9 + 5 + 5 + 5;
+  static constexpr std::size_t most_record_head = 1 + 5 + 5 + 5;
 
   struct record {
     bytes_view key;
@@ -56,6 +57,12 @@ class decoder {
     std::uint32_t table = 0;  ///< a name's slot
     std::uint32_t first = 0;
     std::uint32_t count = 0;
+  };
+  /// Where a record of the list comes among them.
+  struct place {
+    std::uint64_t start;
+    std::uint32_t table;
+    std::uint32_t index;
   };
   struct op {
     op_kind kind;
@@ -288,14 +295,15 @@ class decoder {
 
   /// Records ascend by table and key in a changeset.
   void order_records() {
-    const auto before = [&](const record& a, const record& b) {
+    const auto before = [&](const place& a, const place& b) {
       if (a.table != b.table) return names_.text(a.table) < names_.text(b.table);
-      return a.start != b.start ? a.start < b.start : a.key < b.key;
+      return a.start != b.start ? a.start < b.start : list_[a.index].key < list_[b.index].key;
     };
-    std::span<record> added{list_.data() + (list_.size() - fresh_), fresh_};
-    fresh_keys_.assign(added.begin(), added.end());
-    if (!std::is_sorted(list_.begin(), list_.end(), before))
-      std::sort(list_.begin(), list_.end(), before);
+    order_.clear();
+    for (const auto& r : list_)
+      order_.push_back({r.start, r.table, static_cast<std::uint32_t>(order_.size())});
+    if (!std::is_sorted(order_.begin(), order_.end(), before))
+      std::sort(order_.begin(), order_.end(), before);
   }
 
   void write(const replica_id& origin, std::uint64_t seq, std::uint64_t time) {
@@ -312,14 +320,18 @@ class decoder {
     }
     write_names();
     out_.array(list_.size());
-    for (const auto& r : list_) {
-      out_.array(3);
-      out_.u64(index_[r.table].second);
-      out_.binary(r.key);
-      out_.array(r.count);
+    for (const auto& p : order_) {
+      const auto& r = list_[p.index];
+      char* to = out_.room(most_record_head + r.key.size());
+      if (to == nullptr) return;
+      *to++ = static_cast<char>(0x93);
+      to = write_u64(to, index_[r.table].second);
+      to = detail::write_bytes(write_length(to, 0xC4, r.key.size()), r.key);
+      out_.ends(write_array(to, r.count));
       for (std::uint32_t i = r.first; i < r.first + r.count; ++i) write_op(ops_[i]);
     }
-    for (const auto& r : fresh_keys_) records_.put(r.key, r.table);
+    for (auto i = list_.size() - fresh_; i < list_.size(); ++i)
+      records_.put(list_[i].key, list_[i].table);
   }
 
   void write_op(const op& o) {
@@ -349,7 +361,8 @@ class decoder {
       index_[slot].second = static_cast<std::uint32_t>(used_.size());
       used_.push_back(slot);
     };
-    for (const auto& r : list_) {
+    for (const auto& p : order_) {
+      const auto& r = list_[p.index];
       use(r.table);
       for (std::uint32_t i = r.first; i < r.first + r.count; ++i)
         if (crdt::carries_delta(static_cast<crdt::cell_action>(ops_[i].kind.action)))
@@ -373,7 +386,8 @@ class decoder {
   std::uint64_t changeset_ = 0;
   std::vector<std::uint32_t> used_;
   std::vector<increase> seen_;
-  std::vector<record> list_, fresh_keys_;
+  std::vector<record> list_;
+  std::vector<place> order_;
   std::vector<op> ops_;
   std::size_t fresh_ = 0;
 

@@ -79,6 +79,11 @@ class encoder {
   static constexpr std::size_t kept_ops = 1024;
   static constexpr std::uint32_t unknown = 0xFFFFFFFF;
   static constexpr std::size_t most_new_names = 64;
+  /// A record that is looked for on the shelf, and where it may be.
+  struct sought {
+    std::uint64_t hash;
+    std::uint32_t slot = unknown;
+  };
 
   explicit encoder(const capacity& c)
       : origins_(c.origins, 16 * c.origins),
@@ -168,7 +173,7 @@ class encoder {
   void put_on_shelf(std::uint32_t record) {
     const auto& r = parts_.records[record];
     const auto table = slots_[r.table];
-    records_.put(indexed_shelf::hash(r.key, table), r.key, table);
+    records_.put(indexed_shelf::hash(r.key, table), r.key, table);  // it may be a new table
   }
 
   /// Which records are on the shelf, ascending by slot; which others have a number, ascending by
@@ -177,13 +182,13 @@ class encoder {
     known_.clear();
     numbered_.clear();
     fresh_.clear();
-    hash_records();
+    guess_slots();
     for (std::uint32_t i = 0; i < parts_.records.size(); ++i) {
       const auto& r = parts_.records[i];
       const auto table = slots_[r.table];
-      const auto slot = records_.find(hashes_[i], r.key, table);
-      if (slot)
-        known_.push_back(std::uint64_t{*slot} << 32 | i);
+      const auto slot = slot_of(sought_[i], r.key, table);
+      if (slot != unknown)
+        known_.push_back(std::uint64_t{slot} << 32 | i);
       else if (i < numbers.size() && numbers[i] != 0)
         numbered_.push_back(std::uint64_t{numbers[i]} << 32 | i);
       else
@@ -209,14 +214,21 @@ class encoder {
     numbered_.erase(own, numbered_.end());
   }
   // Each record is a miss in three places of memory: they are fetched for all of them at once.
-  void hash_records() {
-    hashes_.clear();
+  void guess_slots() {
+    sought_.clear();
     for (const auto& r : parts_.records) {
-      hashes_.push_back(indexed_shelf::hash(r.key, slots_[r.table]));
-      records_.index().prefetch(hashes_.back());
+      sought_.push_back({indexed_shelf::hash(r.key, slots_[r.table])});
+      records_.index().prefetch(sought_.back().hash);
     }
-    for (const auto hash : hashes_) records_.strings().prefetch(records_.index().guess(hash));
-    for (const auto hash : hashes_) records_.strings().prefetch_text(records_.index().guess(hash));
+    for (auto& s : sought_) {
+      s.slot = records_.index().guess(s.hash).value_or(unknown);
+      records_.strings().prefetch(s.slot);
+    }
+    for (const auto& s : sought_) records_.strings().prefetch_text(s.slot);
+  }
+  [[nodiscard]] std::uint32_t slot_of(const sought& s, bytes_view key, std::uint32_t table) const {
+    if (s.slot == unknown || records_.is(s.slot, key, table)) return s.slot;
+    return records_.find(s.hash, key, table).value_or(unknown);  // another of the same tag
   }
 
   void add_ops(const record_part& r, std::uint8_t flags) {
@@ -307,7 +319,7 @@ class encoder {
   std::vector<std::uint64_t> known_;     ///< slot << 32 | record
   std::vector<std::uint64_t> numbered_;  ///< number << 32 | record
   std::vector<std::uint32_t> fresh_;
-  std::vector<std::uint64_t> hashes_;  ///< of the changeset's records
+  std::vector<sought> sought_;  ///< the changeset's records
 
   std::size_t count_ = 0;
   bit_writer bits_, coded_;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <optional>
 #include <span>
 #include <vector>
@@ -87,17 +88,17 @@ struct op_kind {
   std::uint32_t shape = 0;
 
   friend bool operator==(const op_kind& a, const op_kind& b) noexcept {
-    return a.action == b.action && a.first_life == b.first_life && a.form.value == b.form.value &&
-           a.form.prefix == b.form.prefix && a.field == b.field && a.shape == b.shape;
+    return a.words() == b.words();
   }
   [[nodiscard]] std::uint64_t hash() const noexcept {
-    std::uint64_t h = shape;
-    h = h << 12 | field;
-    h = h << 4 | static_cast<std::uint64_t>(form.value);
-    h = h << 8 | form.prefix;
-    h = h << 4 | static_cast<std::uint64_t>(action << 1 | (first_life ? 1 : 0));
-    h *= 0x9E3779B97F4A7C15ull;
+    const auto w = words();
+    const auto h = (w[0] ^ (std::uint64_t{w[1]} << 32 | w[2])) * 0x9E3779B97F4A7C15ull;
     return h ^ h >> 32;
+  }
+
+ private:
+  [[nodiscard]] std::array<std::uint32_t, 3> words() const noexcept {
+    return std::bit_cast<std::array<std::uint32_t, 3>>(*this);
   }
 };
 

@@ -85,17 +85,18 @@ constexpr unsigned bits_of(std::uint64_t value) noexcept {
 /// The writer's side.
 class model_writer {
  public:
-  void put(bit_writer& out, std::uint8_t symbol) {
+  /// The most bits that can go along with a symbol.
+  static constexpr unsigned most_along = bit_writer::most - longest_code - 8;
+
+  /// Puts a symbol, and the lowest `n` bits of `more` right behind it. Precondition:
+  /// `n <= most_along`, and no higher bit is set.
+  [[gnu::always_inline]] void put(bit_writer& out, std::uint8_t symbol, std::uint64_t more = 0,
+                                  unsigned n = 0) {
     const auto code = codes_[symbol];
-    if (code != 0) {
-      out.put(code >> 4, code & 15u);
-      if (history_.count(symbol)) renew();
-      return;
-    }
-    const auto escape = codes_[escape_symbol];
-    const auto length = escape & 15u;
-    out.put(escape >> 4 | static_cast<std::uint64_t>(symbol) << length, length + 8);
-    if (history_.count_new(symbol)) renew();
+    if (code == 0) return put_new(out, symbol, more, n);
+    const auto length = code & 15u;
+    out.put(code >> 4 | more << length, length + n);
+    if (history_.count(symbol)) renew();
   }
   /// Puts all of them.
   void put(bit_writer& out, bytes_view symbols) {
@@ -142,7 +143,14 @@ class model_writer {
     history_.counted(n);
     return n;
   }
-  void renew() { make_code(history_.renew()); }
+  [[gnu::noinline]] void put_new(bit_writer& out, std::uint8_t symbol, std::uint64_t more,
+                                 unsigned n) {
+    const auto escape = codes_[escape_symbol];
+    const auto length = escape & 15u;
+    out.put(escape >> 4 | (symbol | more << 8) << length, length + 8 + n);
+    if (history_.count_new(symbol)) renew();
+  }
+  [[gnu::noinline]] void renew() { make_code(history_.renew()); }
   void make_code(const symbol_counts& counts) {
     assign_codes(counts, [&](const coded_symbol& c) {
       codes_[c.symbol] = static_cast<std::uint16_t>(c.code << 4 | c.length);
@@ -157,18 +165,22 @@ class model_writer {
 class model_reader {
  public:
   std::uint8_t get(bit_reader& in) {
-    const auto word = in.peek();
-    if (table_) {
-      const auto entry = (*table_)[word & detail::low_bits(longest_code)];
-      const auto symbol = static_cast<std::size_t>(entry >> 4);
-      if (symbol != escape_symbol) {
-        in.skip(entry & 15u);
-        if (history_.count(symbol)) renew();
-        return static_cast<std::uint8_t>(symbol);
-      }
-      return get_new(in, word >> (entry & 15u), entry & 15u);
-    }
-    return get_new(in, word, 0);
+    const auto [symbol, size] = get(in.peek());
+    in.skip(size);
+    return symbol;
+  }
+  struct got {
+    std::uint8_t symbol;
+    unsigned size;  ///< of its code
+  };
+  /// What the next bits begin with: `model_writer::most_along` are left behind it.
+  [[gnu::always_inline]] got get(std::uint64_t word) {
+    if (!table_) return get_new(word, 0);
+    const unsigned entry = (*table_)[word & detail::low_bits(longest_code)];
+    const auto symbol = entry >> 4, size = entry & 15u;
+    if (symbol == escape_symbol) return get_new(word >> size, size);
+    if (history_.count(symbol)) renew();
+    return {static_cast<std::uint8_t>(symbol), size};
   }
   /// Fills `out`.
   void get(bit_reader& in, bytes& out) {
@@ -210,13 +222,12 @@ class model_reader {
     return n;
   }
 
-  std::uint8_t get_new(bit_reader& in, std::uint64_t word, unsigned length) {
+  [[gnu::noinline]] got get_new(std::uint64_t word, unsigned size) {
     const auto symbol = static_cast<std::uint8_t>(word);
-    in.skip(length + 8);
     if (known_[symbol] ? history_.count(symbol) : history_.count_new(symbol)) renew();
-    return symbol;
+    return {symbol, size + 8};
   }
-  void renew() { make_code(history_.renew()); }
+  [[gnu::noinline]] void renew() { make_code(history_.renew()); }
   void make_code(const symbol_counts& counts) {
     if (!table_) table_ = std::make_unique<table>();
     assign_codes(counts, [&](const coded_symbol& c) {
@@ -238,15 +249,23 @@ inline void put_number(model_writer& model, bit_writer& out, std::uint64_t value
   if (value < 16) return model.put(out, static_cast<std::uint8_t>(value));
   const auto high = detail::bits_of(value) - 1;  // at least 4
   const auto rest = high - 2;
-  const auto symbol = 16 + (high - 4) * 4 + ((value >> rest) & 3);
-  model.put(out, static_cast<std::uint8_t>(symbol));
-  out.put_long(value & detail::low_bits(rest), rest);
+  const auto symbol = static_cast<std::uint8_t>(16 + (high - 4) * 4 + ((value >> rest) & 3));
+  const auto more = value & detail::low_bits(rest);
+  if (rest <= model_writer::most_along) return model.put(out, symbol, more, rest);
+  model.put(out, symbol);
+  out.put_long(more, rest);
 }
 inline std::uint64_t get_number(model_reader& model, bit_reader& in) {
-  const unsigned symbol = model.get(in);
+  const auto word = in.peek();
+  const auto got = model.get(word);
+  const unsigned symbol = got.symbol;
+  in.skip(got.size);
   if (symbol < 16) return symbol;
   const auto rest = (symbol - 16) / 4 + 2;
-  return (std::uint64_t{4} | ((symbol - 16) & 3)) << rest | in.get_long(rest);
+  const auto high = (std::uint64_t{4} | ((symbol - 16) & 3)) << rest;
+  if (rest > model_writer::most_along) return high | in.get_long(rest);
+  in.skip(rest);
+  return high | (word >> got.size & detail::low_bits(rest));
 }
 
 }  // namespace joinery::codec::transit

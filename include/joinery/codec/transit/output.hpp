@@ -22,7 +22,12 @@ inline char* write_u64(char* to, std::uint64_t v) noexcept {
 }
 /// A length after the lead byte of its size, of which `first` is the least; takes five bytes.
 inline char* write_length(char* to, unsigned first, std::size_t n) noexcept {
-  const unsigned steps = n < 0x100 ? 0 : n < 0x10000 ? 1 : 2;
+  if (n < 0x100) {
+    to[0] = static_cast<char>(first);
+    to[1] = static_cast<char>(n);
+    return to + 2;
+  }
+  const unsigned steps = n < 0x10000 ? 1 : 2;
   *to++ = static_cast<char>(first + steps);
   for (auto i = 1u << steps; i-- > 0;) *to++ = static_cast<char>(n >> 8 * i);
   return to;

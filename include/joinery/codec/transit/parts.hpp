@@ -58,18 +58,15 @@ class strict_reader {
   [[nodiscard]] bool ok() const noexcept { return ok_; }
   [[nodiscard]] bool finished() const noexcept { return ok_ && at_ == end_; }
 
-  std::uint64_t u64() noexcept {
+  // What is short is read in place.
+
+  [[gnu::always_inline]] std::uint64_t u64() noexcept {
     const auto lead = byte();
-    if (lead < 0x80) return lead;
-    if (lead < 0xCC || lead > 0xCF) return fail();
-    return sized(lead - 0xCCu, 0x80);
+    return lead < 0x80 ? lead : long_u64(lead);
   }
-  std::size_t array() noexcept {
+  [[gnu::always_inline]] std::size_t array() noexcept {
     const auto lead = byte();
-    const std::size_t n = (lead & 0xF0) == 0x90 ? lead & 15u
-                          : lead == 0xDC        ? wide(1, 16)
-                          : lead == 0xDD        ? sized(2, 0)
-                                                : fail();
+    const std::size_t n = (lead & 0xF0) == 0x90 ? lead & 15u : long_array(lead);
     return n <= left() ? n : fail();  // an item takes at least a byte
   }
   bytes_view text() noexcept {
@@ -78,10 +75,9 @@ class strict_reader {
     if (lead < 0xD9 || lead > 0xDB) return fail(), bytes_view{};
     return take(sized(lead - 0xD9u, 32));
   }
-  bytes_view binary() noexcept {
+  [[gnu::always_inline]] bytes_view binary() noexcept {
     const auto lead = byte();
-    if (lead < 0xC4 || lead > 0xC6) return fail(), bytes_view{};
-    return take(sized(lead - 0xC4u, 0));
+    return take(lead == 0xC4 ? byte() : long_binary(lead));
   }
   /// The next byte, without taking it, if there are `n` more.
   [[nodiscard]] const unsigned char* ahead(std::size_t n) const noexcept {
@@ -100,9 +96,18 @@ class strict_reader {
 
  private:
   [[nodiscard]] std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - at_); }
-  unsigned byte() noexcept {
+  [[gnu::always_inline]] unsigned byte() noexcept {
     if (at_ == end_) return fail(), 0xC1u;  // no type at all
     return static_cast<unsigned char>(*at_++);
+  }
+  [[gnu::noinline]] std::uint64_t long_u64(unsigned lead) noexcept {
+    return lead < 0xCC || lead > 0xCF ? fail() : sized(lead - 0xCCu, 0x80);
+  }
+  [[gnu::noinline]] std::size_t long_array(unsigned lead) noexcept {
+    return lead == 0xDC ? wide(1, 16) : lead == 0xDD ? sized(2, 0) : fail();
+  }
+  [[gnu::noinline]] std::size_t long_binary(unsigned lead) noexcept {
+    return lead < 0xC5 || lead > 0xC6 ? fail() : sized(lead - 0xC4u, 0);
   }
   /// A big-endian number of 2^`steps` bytes; a shorter form holds what is below `least`.
   std::uint64_t wide(unsigned steps, std::uint64_t least) noexcept {
@@ -116,7 +121,7 @@ class strict_reader {
   std::uint64_t sized(unsigned steps, std::uint64_t first) noexcept {
     return wide(steps, steps == 0 ? first : std::uint64_t{1} << (4u << steps));
   }
-  bytes_view take(std::uint64_t n) noexcept {
+  [[gnu::always_inline]] bytes_view take(std::uint64_t n) noexcept {
     if (n > left()) return fail(), bytes_view{};
     const bytes_view out{at_, static_cast<std::size_t>(n)};
     at_ += n;

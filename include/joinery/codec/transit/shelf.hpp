@@ -39,7 +39,8 @@ class shelf {
   /// Whether `slot` holds a string.
   [[nodiscard]] bool holds(std::uint64_t slot) const noexcept {
     if (slot >= slots_.size()) return false;
-    const auto age = (next_ + most_ - 1 - static_cast<std::size_t>(slot)) % most_;
+    // How many were put since; those from `next_` on in the round before.
+    const auto age = next_ - 1 - static_cast<std::size_t>(slot) + (slot < next_ ? 0 : most_);
     return age < live_;
   }
   /// Valid until the next call of `put`. Precondition: `holds(slot)`.
@@ -94,19 +95,22 @@ class indexed_shelf {
   /// Of the ends of a string, which are all of one of up to 16 bytes: what collides is looked for
   /// in one bucket all the same.
   static std::uint64_t hash(bytes_view text, std::uint32_t label) noexcept {
-    if (text.size() > 16) return checksum(text, label);
-    std::uint64_t h = first_bytes(text) ^ (std::uint64_t{label} << 8 | text.size()) * factor;
-    h = (h ^ h >> 29) * factor;
-    if (text.size() > 8) h ^= detail::load_word(text.data() + text.size() - 8);
+    if (text.size() > told_by_ends) return checksum(text, label);
+    const string_ends ends{text};
+    std::uint64_t h = ends.first ^ (std::uint64_t{label} << 8 | text.size()) * factor;
+    h = ((h ^ h >> 29) * factor) ^ ends.last;
     h = (h ^ h >> 32) * factor;
     return h ^ h >> 29;
   }
 
   [[nodiscard]] std::optional<std::uint32_t> find(std::uint64_t hash, bytes_view text,
                                                   std::uint32_t label) const {
-    return index_.find(hash, [&](std::uint32_t slot) {
-      return shelf_.label(slot) == label && shelf_.holds(slot) && shelf_.text(slot) == text;
-    });
+    return index_.find(hash, [&](std::uint32_t slot) { return is(slot, text, label); });
+  }
+  /// Whether that is what the slot holds.
+  [[nodiscard]] bool is(std::uint32_t slot, bytes_view text, std::uint32_t label) const noexcept {
+    return shelf_.holds(slot) && shelf_.label(slot) == label &&
+           same_bytes(shelf_.text(slot), text);
   }
   /// As that of the index; then, one after the other, what `shelf` has of them.
   [[nodiscard]] const slot_index& index() const noexcept { return index_; }

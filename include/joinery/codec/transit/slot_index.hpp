@@ -24,7 +24,7 @@ class slot_index {
     const auto* way = &entries_[bucket_of(hash)];
     const auto tag = static_cast<std::uint32_t>(hash >> 32);
     for (std::size_t i = 0; i < ways; ++i)
-      if (way[i].used && way[i].tag == tag && same(way[i].slot)) return way[i].slot;
+      if (way[i].tag == tag && way[i].used && same(way[i].slot)) return way[i].slot;
     return std::nullopt;
   }
 
@@ -32,13 +32,9 @@ class slot_index {
   void prefetch(std::uint64_t hash) const noexcept {
     if (!entries_.empty()) joinery::prefetch(&entries_[bucket_of(hash)]);
   }
-  /// A slot that may hold what has `hash`; 0 when there is none.
-  [[nodiscard]] std::uint32_t guess(std::uint64_t hash) const noexcept {
-    if (entries_.empty()) return 0;
-    const auto* way = &entries_[bucket_of(hash)];
-    for (std::size_t i = 0; i < ways; ++i)
-      if (way[i].used && way[i].tag == static_cast<std::uint32_t>(hash >> 32)) return way[i].slot;
-    return 0;
+  /// The first slot that may hold what has `hash`.
+  [[nodiscard]] std::optional<std::uint32_t> guess(std::uint64_t hash) const noexcept {
+    return find(hash, [](std::uint32_t) { return true; });
   }
 
   /// Notes that `slot` holds what has `hash`; `hash_of(slot)` gives the hash of what a slot holds.

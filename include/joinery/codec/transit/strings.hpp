@@ -15,6 +15,7 @@
 #include <optional>
 #include <utility>
 
+#include "joinery/base/byte_buffer.hpp"
 #include "joinery/codec/transit/model.hpp"
 
 namespace joinery::codec::transit {
@@ -101,7 +102,7 @@ class stream_reader {
 /// Collects the strings of one frame.
 class string_writer {
  public:
-  void add(bytes_view data) { pending_ += data; }
+  void add(bytes_view data) { pending_.append(data); }
   [[nodiscard]] std::size_t size() const noexcept { return pending_.size(); }
 
   /// Puts them into the frame: bytes to `body`, bits to `bits`. Gives the form. `ends`: nothing
@@ -117,12 +118,12 @@ class string_writer {
       stream_was(body.size() - start, std::min(coded, pending_.size()));
     } else if (form == string_form::plain || !put_coded(bits)) {
       form = string_form::plain;
-      body += pending_;
+      body += pending_.view();
     }
     if (form != string_form::coded && !ends)
-      model_.learn(bytes_view{pending_}.substr(0, learnt_sample));
+      model_.learn(pending_.view().substr(0, learnt_sample));
     pending_.clear();
-    if (pending_.capacity() > kept) pending_ = bytes{};
+    if (pending_.capacity() > kept) pending_ = byte_buffer{};
     return form;
   }
 
@@ -134,11 +135,11 @@ class string_writer {
   [[nodiscard]] std::size_t estimate() const {
     std::size_t now = 0;
     if (pending_.size() < learnt_sample) {
-      for (const char c : pending_) now += model_.cost(static_cast<std::uint8_t>(c));
+      for (const char c : pending_.view()) now += model_.cost(static_cast<std::uint8_t>(c));
       return now / 8 + 1;
     }
     std::array<std::uint32_t, 256> counts{};
-    for (const char c : pending_) ++counts[static_cast<std::uint8_t>(c)];
+    for (const char c : pending_.view()) ++counts[static_cast<std::uint8_t>(c)];
     for (std::size_t s = 0; s < counts.size(); ++s)
       now += counts[s] * std::size_t{model_.cost(static_cast<std::uint8_t>(s))};
     if (now / 8 < pending_.size() - pending_.size() / 8) return now / 8 + 1;
@@ -173,7 +174,7 @@ class string_writer {
     pause_ = pauses_;
   }
 
-  bytes pending_;
+  byte_buffer pending_;
   model_writer model_;
   unsigned pause_ = 0;   ///< so many frames without it
   unsigned pauses_ = 0;  ///< as many as the last time
