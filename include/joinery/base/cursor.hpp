@@ -20,6 +20,23 @@ constexpr std::uint64_t big_endian(std::uint64_t value) noexcept {
   return std::endian::native == std::endian::little ? __builtin_bswap64(value) : value;
 }
 
+/// The first eight bytes of a key as a number: where two differ, the keys do in the same order.
+inline std::uint64_t first_bytes(bytes_view key) noexcept {
+  std::uint64_t raw = 0;
+  if (key.size() >= sizeof raw)
+    std::memcpy(&raw, key.data(), sizeof raw);
+  else if (!key.empty())
+    std::memcpy(&raw, key.data(), key.size());
+  return big_endian(raw);
+}
+
+/// Whether `a` comes before `b`, byte by byte; most are told from their first ones.
+inline bool comes_before(bytes_view a, bytes_view b) noexcept {
+  if (a.size() >= 8 && b.size() >= 8)
+    if (const auto x = first_bytes(a), y = first_bytes(b); x != y) return x < y;
+  return a < b;
+}
+
 class byte_reader {
  public:
   explicit byte_reader(bytes_view data) noexcept
@@ -64,6 +81,17 @@ class byte_reader {
     return true;
   }
 
+  /// Takes the next four bytes if none is above 0x7F.
+  [[gnu::always_inline]] bool four_short(std::uint8_t (&out)[4]) noexcept {
+    std::uint32_t all = 0;
+    if (left() < sizeof all) return false;
+    std::memcpy(&all, at_, sizeof all);
+    if ((all & 0x80808080) != 0) return false;
+    std::memcpy(out, at_, sizeof all);
+    at_ += sizeof all;
+    return true;
+  }
+
   /// A varint that must be at most `limit`.
   [[gnu::always_inline]] std::uint64_t varint_up_to(std::uint64_t limit) noexcept {
     const auto value = varint();
@@ -71,7 +99,7 @@ class byte_reader {
     return value;
   }
 
-  std::int64_t zigzag() noexcept {
+  [[gnu::always_inline]] std::int64_t zigzag() noexcept {
     const auto u = varint();
     return static_cast<std::int64_t>(u >> 1) ^ -static_cast<std::int64_t>(u & 1);
   }

@@ -61,36 +61,43 @@ namespace detail {
 /// Whether `a` comes before `b`, by table name and key.
 inline bool ascend(const changeset& c, const changed_record& a, const changed_record& b) {
   const int tables = a.table == b.table ? 0 : c.names[a.table].compare(c.names[b.table]);
-  return tables < 0 || (tables == 0 && a.key < b.key);
+  return tables < 0 || (tables == 0 && comes_before(a.key, b.key));
 }
 
-inline pack_reader read_ops(pack_reader in, changeset& c) {
+// In place of its only call, so that the reader stays in registers.
+[[gnu::always_inline]] inline void read_ops(pack_reader& in, changeset& c) {
   const auto record = static_cast<std::uint32_t>(c.records.size());
   in.array_of(3);
-  c.records.push_back({static_cast<std::uint32_t>(in.u64_up_to(c.names.size() - 1)), in.binary()});
-  const auto key_size = c.records.back().key.size();
-  if (key_size == 0 || key_size > max_key) in.fail();
+  const auto table = static_cast<std::uint32_t>(in.u64_up_to(c.names.size() - 1));
+  const auto key = in.binary();
+  c.records.push_back({table, key});
+  if (key.empty() || key.size() > max_key) in.fail();
   // Each record once: its operations are applied together or, in a replay that has them already,
   // skipped together.
   if (record > 0 && !ascend(c, c.records[record - 1], c.records[record])) in.fail();
   for (auto n = in.array(); n > 0 && in.ok(); --n) {
-    record_op op;
+    auto& op = c.ops.emplace_back();
     op.record = record;
     const auto items = in.array();
-    op.action = static_cast<crdt::cell_action>(in.u64_up_to(4));
-    op.incarnation = in.u64_up_to(max_incarnation);
+    std::uint8_t numbers[4];
+    const bool all_short = items == 5 && in.four_short(numbers);
+    const auto action = all_short ? numbers[0] : in.u64();
+    op.incarnation = all_short ? numbers[1] : in.u64();
+    op.action = static_cast<crdt::cell_action>(action & 7);
     const bool update = crdt::carries_delta(op.action);
-    if (items != (update ? 5u : 2u) || op.incarnation == 0) in.fail();
-    if (update) {
-      op.field = static_cast<std::uint32_t>(in.u64_up_to(c.names.size() - 1));
-      op.type = crdt::shape::from_code(static_cast<std::uint32_t>(in.u64_up_to(0xFFFFFFFF)));
-      op.delta = in.binary();
-      if (in.ok() && op.type.newer()) c.unknown = op.type;
-      if (!in.ok() || !op.type.valid() || !crdt::valid_delta(op.type, op.delta)) in.fail();
-    }
-    c.ops.push_back(op);
+    if (action > 4 || items != (update ? 5u : 2u) || op.incarnation == 0 ||
+        op.incarnation > max_incarnation)
+      in.fail();
+    if (!update) continue;
+    const auto field = all_short ? numbers[2] : in.u64();
+    const auto type = all_short ? numbers[3] : in.u64_up_to(0xFFFFFFFF);
+    op.delta = in.binary();
+    op.field = static_cast<std::uint32_t>(field);
+    op.type = crdt::shape::from_code(static_cast<std::uint32_t>(type));
+    if (field >= c.names.size()) in.fail();
+    if (in.ok() && op.type.newer()) c.unknown = op.type;
+    if (!in.ok() || !op.type.valid() || !crdt::valid_delta(op.type, op.delta)) in.fail();
   }
-  return in;
 }
 
 inline bool read_changeset(bytes_view data, changeset& c) {
@@ -119,7 +126,7 @@ inline bool read_changeset(bytes_view data, changeset& c) {
   }
   for (auto n = in.array(); n > 0 && in.ok(); --n) {
     if (c.names.empty()) return false;
-    in = read_ops(in, c);
+    read_ops(in, c);
   }
   return in.finished();
 }

@@ -18,11 +18,54 @@
 
 namespace joinery::codec {
 
-/// `Out`: a string, or a `byte_buffer`.
-template <class Out>
-class basic_pack_writer {
+// For whoever writes many things and knows how much room they take; shortest forms.
+
+/// Writes a number to `to`, which has room for nine bytes, and gives its end.
+inline char* write_u64(char* to, std::uint64_t v) noexcept {
+  if (v < 0x80) return *to = static_cast<char>(v), to + 1;
+  const unsigned steps = v < 0x100 ? 0 : v < 0x10000 ? 1 : v >> 32 == 0 ? 2 : 3;
+  *to++ = static_cast<char>(0xCC + steps);
+  for (auto i = 1u << steps; i-- > 0;) *to++ = static_cast<char>(v >> 8 * i);
+  return to;
+}
+/// A length after the lead byte of its size, of which `first` is the least; takes five bytes.
+inline char* write_length(char* to, unsigned first, std::size_t n) noexcept {
+  if (n < 0x100) {
+    to[0] = static_cast<char>(first);
+    to[1] = static_cast<char>(n);
+    return to + 2;
+  }
+  const unsigned steps = n < 0x10000 ? 1 : 2;
+  *to++ = static_cast<char>(first + steps);
+  for (auto i = 1u << steps; i-- > 0;) *to++ = static_cast<char>(n >> 8 * i);
+  return to;
+}
+/// The head of an array; takes five bytes, as all lengths.
+inline char* write_array(char* to, std::size_t n) noexcept {
+  if (n < 16) return *to = static_cast<char>(0x90 | n), to + 1;
+  const auto steps = n < 0x10000 ? 1u : 2u;
+  *to++ = static_cast<char>(0xDB + steps);
+  for (auto i = 1u << steps; i-- > 0;) *to++ = static_cast<char>(n >> 8 * i);
+  return to;
+}
+
+/// Bytes without a head.
+inline char* write_raw(char* to, bytes_view v) noexcept {
+  if (!v.empty()) std::memcpy(to, v.data(), v.size());
+  return to + v.size();
+}
+inline char* write_binary(char* to, bytes_view v) noexcept {
+  return write_raw(write_length(to, 0xC4, v.size()), v);
+}
+inline char* write_text(char* to, std::string_view v) noexcept {
+  if (v.size() >= 32) return write_raw(write_length(to, 0xD9, v.size()), v);
+  *to = static_cast<char>(0xA0 | v.size());
+  return write_raw(to + 1, v);
+}
+
+class pack_writer {
  public:
-  explicit basic_pack_writer(Out& out) : sink_{out}, packer_(sink_) {}
+  explicit pack_writer(bytes& out) : sink_{out}, packer_(sink_) {}
 
   // What takes one byte, or a length of one, is written in place: nearly everything is short.
 
@@ -52,7 +95,7 @@ class basic_pack_writer {
 
  private:
   struct sink {
-    Out& out;
+    bytes& out;
     [[gnu::always_inline]] void write(const char* data, std::size_t n) { out.append(data, n); }
   };
   void byte(std::uint64_t value) { sink_.out.push_back(static_cast<char>(value)); }
@@ -60,7 +103,6 @@ class basic_pack_writer {
   sink sink_;
   msgpack::packer<sink> packer_;
 };
-using pack_writer = basic_pack_writer<bytes>;
 
 class pack_reader {
  public:
@@ -92,13 +134,17 @@ class pack_reader {
     if (v > limit) return fail(), std::uint64_t{0};
     return v;
   }
+  /// Takes the next four numbers if each is of one byte.
+  [[gnu::always_inline]] bool four_short(std::uint8_t (&out)[4]) noexcept {
+    return in_.four_short(out);
+  }
   bool boolean() noexcept {
     const auto lead = in_.u8();
     if ((lead & 0xFE) != 0xC2) return fail(), false;
     return lead == 0xC3;
   }
   /// Views into the document.
-  std::string_view text() noexcept {
+  [[gnu::always_inline]] std::string_view text() noexcept {
     const auto lead = in_.u8();
     return in_.take((lead & 0xE0) == 0xA0 ? lead & 0x1Fu : sized(lead, 0xD9, 0));
   }
@@ -110,8 +156,8 @@ class pack_reader {
   void fail() noexcept { in_.fail(); }
 
  private:
-  std::uint64_t sized(std::uint8_t lead, std::uint8_t first, unsigned narrowest,
-                      unsigned widest = 2) noexcept {
+  [[gnu::always_inline]] std::uint64_t sized(std::uint8_t lead, std::uint8_t first,
+                                             unsigned narrowest, unsigned widest = 2) noexcept {
     const auto [value, rest] = number(in_, lead, first, narrowest, widest);
     in_ = rest;
     return value;

@@ -8,7 +8,7 @@
 #include <bit>
 #include <cstring>
 
-#include "joinery/base/bytes.hpp"
+#include "joinery/base/cursor.hpp"
 
 namespace joinery::codec::transit {
 
@@ -33,13 +33,6 @@ inline void store_word(char* at, std::uint64_t word) noexcept {
   }
 }
 
-/// The bytes of a word in the other order.
-constexpr std::uint64_t swapped(std::uint64_t w) noexcept {
-  w = (w & 0x00FF00FF00FF00FF) << 8 | (w >> 8 & 0x00FF00FF00FF00FF);
-  w = (w & 0x0000FFFF0000FFFF) << 16 | (w >> 16 & 0x0000FFFF0000FFFF);
-  return w << 32 | w >> 32;
-}
-
 constexpr std::uint64_t low_bits(unsigned n) noexcept { return (std::uint64_t{1} << n) - 1; }
 
 }  // namespace detail
@@ -59,7 +52,9 @@ struct string_ends {
       first = a;
       last = b;
     } else if (n > 0) {
-      const auto byte = [&](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(p[i])}; };
+      const auto byte = [&](std::size_t i) {
+        return std::uint64_t{static_cast<unsigned char>(p[i])};
+      };
       first = byte(0) | byte(n / 2) << 8 | byte(n - 1) << 16;
     }
   }
@@ -76,14 +71,6 @@ inline constexpr std::size_t told_by_ends = 16;
 inline bool same_bytes(bytes_view a, bytes_view b) noexcept {
   if (a.size() != b.size()) return false;
   return a.size() <= told_by_ends ? string_ends{a} == string_ends{b} : a == b;
-}
-
-/// The first eight bytes of a key as a number: where two differ, the keys do in the same order.
-inline std::uint64_t first_bytes(bytes_view key) noexcept {
-  if (key.size() >= 8) return detail::swapped(detail::load_word(key.data()));
-  char padded[8] = {};
-  if (!key.empty()) std::memcpy(padded, key.data(), key.size());
-  return detail::swapped(detail::load_word(padded));
 }
 
 class bit_writer {

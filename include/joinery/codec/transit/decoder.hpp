@@ -326,8 +326,7 @@ class decoder {
       if (to == nullptr) return;
       *to++ = static_cast<char>(0x93);
       to = write_u64(to, index_[r.table].second);
-      to = detail::write_bytes(write_length(to, 0xC4, r.key.size()), r.key);
-      out_.ends(write_array(to, r.count));
+      out_.ends(write_array(write_binary(to, r.key), r.count));
       for (std::uint32_t i = r.first; i < r.first + r.count; ++i) write_op(ops_[i]);
     }
     for (auto i = list_.size() - fresh_; i < list_.size(); ++i)

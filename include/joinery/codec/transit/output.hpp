@@ -8,38 +8,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "joinery/base/bytes.hpp"
+#include "joinery/codec/pack.hpp"
 
 namespace joinery::codec::transit {
-
-/// Writes a number to `to`, which has room for nine bytes, and gives its end.
-inline char* write_u64(char* to, std::uint64_t v) noexcept {
-  if (v < 0x80) return *to = static_cast<char>(v), to + 1;
-  const unsigned steps = v < 0x100 ? 0 : v < 0x10000 ? 1 : v >> 32 == 0 ? 2 : 3;
-  *to++ = static_cast<char>(0xCC + steps);
-  for (auto i = 1u << steps; i-- > 0;) *to++ = static_cast<char>(v >> 8 * i);
-  return to;
-}
-/// A length after the lead byte of its size, of which `first` is the least; takes five bytes.
-inline char* write_length(char* to, unsigned first, std::size_t n) noexcept {
-  if (n < 0x100) {
-    to[0] = static_cast<char>(first);
-    to[1] = static_cast<char>(n);
-    return to + 2;
-  }
-  const unsigned steps = n < 0x10000 ? 1 : 2;
-  *to++ = static_cast<char>(first + steps);
-  for (auto i = 1u << steps; i-- > 0;) *to++ = static_cast<char>(n >> 8 * i);
-  return to;
-}
-/// The head of an array; takes five bytes.
-inline char* write_array(char* to, std::size_t n) noexcept {
-  if (n < 16) return *to = static_cast<char>(0x90 | n), to + 1;
-  const auto steps = n < 0x10000 ? 1u : 2u;
-  *to++ = static_cast<char>(0xDB + steps);
-  for (auto i = 1u << steps; i-- > 0;) *to++ = static_cast<char>(n >> 8 * i);
-  return to;
-}
 
 class output {
  public:
@@ -66,19 +37,13 @@ class output {
     if (char* to = room(9)) ends(write_u64(to, v));
   }
   void text(bytes_view v) {
-    char* to = room(5 + v.size());
-    if (to == nullptr) return;
-    if (v.size() < 32)
-      *to++ = static_cast<char>(0xA0 | v.size());
-    else
-      to = write_length(to, 0xD9, v.size());
-    ends(copy(to, v));
+    if (char* to = room(5 + v.size())) ends(write_text(to, v));
   }
   void binary(bytes_view v) {
-    if (char* to = room(5 + v.size())) ends(copy(write_length(to, 0xC4, v.size()), v));
+    if (char* to = room(5 + v.size())) ends(write_binary(to, v));
   }
   void raw(bytes_view v) {
-    if (char* to = room(v.size())) ends(copy(to, v));
+    if (char* to = room(v.size())) ends(write_raw(to, v));
   }
 
   /// Room for `n` bytes, of which as many count as `ends` says; null when there is none.
@@ -98,10 +63,6 @@ class output {
   void grow(std::size_t n) {
     if (n > left() + slack) return void(full_ = true);
     buffer_.resize(std::min(limit_ + slack, std::max(2 * buffer_.size(), used_ + n + 512)));
-  }
-  static char* copy(char* to, bytes_view v) noexcept {
-    if (!v.empty()) std::memcpy(to, v.data(), v.size());
-    return to + v.size();
   }
 
   static constexpr std::size_t slack = 64;

@@ -109,8 +109,7 @@ class indexed_shelf {
   }
   /// Whether that is what the slot holds.
   [[nodiscard]] bool is(std::uint32_t slot, bytes_view text, std::uint32_t label) const noexcept {
-    return shelf_.holds(slot) && shelf_.label(slot) == label &&
-           same_bytes(shelf_.text(slot), text);
+    return shelf_.holds(slot) && shelf_.label(slot) == label && same_bytes(shelf_.text(slot), text);
   }
   /// As that of the index; then, one after the other, what `shelf` has of them.
   [[nodiscard]] const slot_index& index() const noexcept { return index_; }

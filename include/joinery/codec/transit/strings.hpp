@@ -120,8 +120,7 @@ class string_writer {
       form = string_form::plain;
       body += pending_.view();
     }
-    if (form != string_form::coded && !ends)
-      model_.learn(pending_.view().substr(0, learnt_sample));
+    if (form != string_form::coded && !ends) model_.learn(pending_.view().substr(0, learnt_sample));
     pending_.clear();
     if (pending_.capacity() > kept) pending_ = byte_buffer{};
     return form;
