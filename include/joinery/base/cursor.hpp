@@ -21,7 +21,7 @@ constexpr std::uint64_t big_endian(std::uint64_t value) noexcept {
 }
 
 /// The first eight bytes of a key as a number: where two differ, the keys do in the same order.
-inline std::uint64_t first_bytes(bytes_view key) noexcept {
+[[gnu::always_inline]] inline std::uint64_t first_bytes(bytes_view key) noexcept {
   std::uint64_t raw = 0;
   if (key.size() >= sizeof raw)
     std::memcpy(&raw, key.data(), sizeof raw);

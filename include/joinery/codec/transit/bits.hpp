@@ -39,7 +39,7 @@ constexpr std::uint64_t low_bits(unsigned n) noexcept { return (std::uint64_t{1}
 
 /// Both ends of a string of up to 16 bytes: with its size they say all of it.
 struct string_ends {
-  explicit string_ends(bytes_view s) noexcept {
+  [[gnu::always_inline]] explicit string_ends(bytes_view s) noexcept {
     const char* const p = s.data();
     const auto n = s.size();
     if (n >= 8) {

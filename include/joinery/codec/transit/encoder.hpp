@@ -82,6 +82,7 @@ class encoder {
   /// A record that is looked for on the shelf, and where it may be.
   struct sought {
     std::uint64_t hash;
+    std::uint32_t table;
     std::uint32_t slot = unknown;
   };
 
@@ -173,7 +174,9 @@ class encoder {
   void put_on_shelf(std::uint32_t record) {
     const auto& r = parts_.records[record];
     const auto table = slots_[r.table];
-    records_.put(indexed_shelf::hash(r.key, table), r.key, table);  // it may be a new table
+    const auto& s = sought_[record];
+    const bool same_table = s.table == table;  // it may have been a new one
+    records_.put(same_table ? s.hash : indexed_shelf::hash(r.key, table), r.key, table);
   }
 
   /// Which records are on the shelf, ascending by slot; which others have a number, ascending by
@@ -185,8 +188,7 @@ class encoder {
     guess_slots();
     for (std::uint32_t i = 0; i < parts_.records.size(); ++i) {
       const auto& r = parts_.records[i];
-      const auto table = slots_[r.table];
-      const auto slot = slot_of(sought_[i], r.key, table);
+      const auto slot = slot_of(sought_[i], r.key);
       if (slot != unknown)
         known_.push_back(std::uint64_t{slot} << 32 | i);
       else if (i < numbers.size() && numbers[i] != 0)
@@ -217,7 +219,8 @@ class encoder {
   void guess_slots() {
     sought_.clear();
     for (const auto& r : parts_.records) {
-      sought_.push_back({indexed_shelf::hash(r.key, slots_[r.table])});
+      const auto table = slots_[r.table];
+      sought_.push_back({indexed_shelf::hash(r.key, table), table});
       records_.index().prefetch(sought_.back().hash);
     }
     for (auto& s : sought_) {
@@ -226,9 +229,9 @@ class encoder {
     }
     for (const auto& s : sought_) records_.strings().prefetch_text(s.slot);
   }
-  [[nodiscard]] std::uint32_t slot_of(const sought& s, bytes_view key, std::uint32_t table) const {
-    if (s.slot == unknown || records_.is(s.slot, key, table)) return s.slot;
-    return records_.find(s.hash, key, table).value_or(unknown);  // another of the same tag
+  [[nodiscard]] std::uint32_t slot_of(const sought& s, bytes_view key) const {
+    if (s.slot == unknown || records_.is(s.slot, key, s.table)) return s.slot;
+    return records_.find(s.hash, key, s.table).value_or(unknown);  // another of the same tag
   }
 
   void add_ops(const record_part& r, std::uint8_t flags) {
@@ -275,7 +278,8 @@ class encoder {
       k.field = slots_[field];
     }
     const auto slot = kinds_.put(k);
-    kind_index_.put(k.hash(), slot, [&](std::uint32_t at) { return kinds_[at].hash(); });
+    kind_index_.put(k.hash(), slot, kinds_.size(),
+                    [&](std::uint32_t at) { return kinds_[at].hash(); });
   }
 
   /// Names a table or field of the changeset.

@@ -149,7 +149,7 @@ class name_order {
   std::uint64_t count_;
 };
 
-inline bool read_op(strict_reader& in, name_order& order, op_part& op) {
+[[gnu::always_inline]] inline bool read_op(strict_reader& in, name_order& order, op_part& op) {
   // Nearly all are updates in the smallest numbers.
   constexpr std::size_t head = 7;
   const auto* p = in.ahead(head);

@@ -63,7 +63,9 @@ class shelf {
     std::uint32_t label = 0;
   };
 
-  [[nodiscard]] std::size_t oldest() const noexcept { return (next_ + most_ - live_) % most_; }
+  [[nodiscard]] std::size_t oldest() const noexcept {
+    return next_ - live_ + (live_ <= next_ ? 0 : most_);
+  }
   void drop() noexcept { --live_; }
 
   /// Where the next `size` bytes go: behind the newest string, or at the front again.
@@ -117,7 +119,7 @@ class indexed_shelf {
     const auto slot = shelf_.put(text, label);
     if (slot == hashes_.size()) hashes_.emplace_back();
     hashes_[slot] = hash;
-    index_.put(hash, slot, [&](std::uint32_t s) { return hashes_[s]; });
+    index_.put(hash, slot, hashes_.size(), [&](std::uint32_t s) { return hashes_[s]; });
     return slot;
   }
   [[nodiscard]] const shelf& strings() const noexcept { return shelf_; }

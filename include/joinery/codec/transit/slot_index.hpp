@@ -22,9 +22,9 @@ class slot_index {
   [[nodiscard]] std::optional<std::uint32_t> find(std::uint64_t hash, F&& same) const {
     if (entries_.empty()) return std::nullopt;
     const auto* way = &entries_[bucket_of(hash)];
-    const auto tag = static_cast<std::uint32_t>(hash >> 32);
     for (std::size_t i = 0; i < ways; ++i)
-      if (way[i].tag == tag && way[i].used && same(way[i].slot)) return way[i].slot;
+      if ((way[i] ^ hash) >> 32 == 0 && used(way[i]) && same(slot_of(way[i])))
+        return slot_of(way[i]);
     return std::nullopt;
   }
 
@@ -37,20 +37,30 @@ class slot_index {
     return find(hash, [](std::uint32_t) { return true; });
   }
 
-  /// Notes that `slot` holds what has `hash`; `hash_of(slot)` gives the hash of what a slot holds.
+  /// Notes that `slot` holds what has `hash`; `hash_of(slot)` gives the hash of what a slot holds,
+  /// of each of the `slots` that there are.
   template <class F>
-  void put(std::uint64_t hash, std::uint32_t slot, F&& hash_of) {
-    if (3 * ++count_ > entries_.size()) grow(hash_of);
+  void put(std::uint64_t hash, std::uint32_t slot, std::size_t slots, F&& hash_of) {
+    if (3 * ++count_ > entries_.size()) return build(slots, hash_of);
     place(hash, slot, hash_of);
   }
 
  private:
   static constexpr std::size_t ways = 8;
-  struct entry {
-    std::uint32_t tag = 0;
-    std::uint32_t slot : 31 = 0;
-    std::uint32_t used : 1 = 0;
-  };
+
+  // A way: the upper half of a hash, a slot of 31 bits, and a 1; or 0.
+  static constexpr std::uint64_t way_of(std::uint64_t hash, std::uint32_t slot) noexcept {
+    return (hash & ~std::uint64_t{0xFFFFFFFF}) | std::uint64_t{slot & 0x7FFFFFFF} << 1 | 1;
+  }
+  static constexpr std::uint32_t slot_of(std::uint64_t way) noexcept {
+    return static_cast<std::uint32_t>(way) >> 1;
+  }
+  static constexpr bool used(std::uint64_t way) noexcept { return (way & 1) != 0; }
+  /// Whether it is free, or its slot holds something else by now.
+  template <class F>
+  static bool vacant(std::uint64_t way, F&& hash_of) {
+    return !used(way) || (hash_of(slot_of(way)) ^ way) >> 32 != 0;
+  }
 
   [[nodiscard]] std::size_t bucket_of(std::uint64_t hash) const noexcept {
     return static_cast<std::size_t>(hash) & (entries_.size() - 1) & ~(ways - 1);
@@ -59,36 +69,25 @@ class slot_index {
   template <class F>
   void place(std::uint64_t hash, std::uint32_t slot, F&& hash_of) {
     auto* way = &entries_[bucket_of(hash)];
-    std::size_t at = static_cast<std::size_t>(hash >> 16) % ways;  // of a full bucket
-    for (std::size_t i = 0; i < ways; ++i)
-      if (!way[i].used || stale(way[i], hash_of)) {
-        at = i;
-        break;
-      }
-    way[at] = {static_cast<std::uint32_t>(hash >> 32), slot & 0x7FFFFFFFu, 1};
-  }
-  template <class F>
-  static bool stale(const entry& e, F&& hash_of) {
-    return static_cast<std::uint32_t>(hash_of(e.slot) >> 32) != e.tag;
+    std::size_t at = 0;
+    while (at < ways && !vacant(way[at], hash_of)) ++at;
+    if (at == ways) at = static_cast<std::size_t>(hash >> 16) % ways;  // of a full bucket
+    way[at] = way_of(hash, slot);
   }
 
-  /// Twice as large, unless most of it is stale.
+  /// Anew, of what the slots hold now.
   template <class F>
-  void grow(F&& hash_of) {
-    std::vector<entry> old(entries_.size());
-    old.swap(entries_);
-    std::size_t live = 0;
-    for (const auto& e : old) live += e.used && !stale(e, hash_of) ? 1 : 0;
+  void build(std::size_t slots, F&& hash_of) {
     std::size_t size = 4 * ways;
-    while (size < 4 * live) size *= 2;
-    entries_.assign(size, {});
-    count_ = live + 1;
-    for (const auto& e : old)
-      if (e.used && !stale(e, hash_of)) place(hash_of(e.slot), e.slot, hash_of);
+    while (size < 4 * slots) size *= 2;
+    entries_.assign(size, 0);
+    count_ = slots;
+    for (std::uint32_t slot = 0; slot < slots; ++slot) place(hash_of(slot), slot, hash_of);
   }
 
-  std::vector<entry> entries_;
-  std::size_t count_ = 0;  ///< how often something was put since it grew, and what it held then
+  std::vector<std::uint64_t> entries_;
+  std::size_t count_ =
+      0;  ///< how often something was put since it was built, and what it held then
 };
 
 }  // namespace joinery::codec::transit
