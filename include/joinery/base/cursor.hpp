@@ -20,23 +20,6 @@ constexpr std::uint64_t big_endian(std::uint64_t value) noexcept {
   return std::endian::native == std::endian::little ? __builtin_bswap64(value) : value;
 }
 
-/// The first eight bytes of a key as a number: where two differ, the keys do in the same order.
-[[gnu::always_inline]] inline std::uint64_t first_bytes(bytes_view key) noexcept {
-  std::uint64_t raw = 0;
-  if (key.size() >= sizeof raw)
-    std::memcpy(&raw, key.data(), sizeof raw);
-  else if (!key.empty())
-    std::memcpy(&raw, key.data(), key.size());
-  return big_endian(raw);
-}
-
-/// Whether `a` comes before `b`, byte by byte; most are told from their first ones.
-inline bool comes_before(bytes_view a, bytes_view b) noexcept {
-  if (a.size() >= 8 && b.size() >= 8)
-    if (const auto x = first_bytes(a), y = first_bytes(b); x != y) return x < y;
-  return a < b;
-}
-
 class byte_reader {
  public:
   explicit byte_reader(bytes_view data) noexcept

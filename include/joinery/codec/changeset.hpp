@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "joinery/base/comparing.hpp"
 #include "joinery/base/result.hpp"
 #include "joinery/causal/hlc.hpp"
 #include "joinery/causal/replica_id.hpp"

@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "joinery/base/comparing.hpp"
 #include "joinery/causal/hlc.hpp"
 #include "joinery/causal/replica_id.hpp"
 #include "joinery/codec/pack.hpp"
@@ -139,8 +140,9 @@ class changeset_writer {
   static constexpr std::size_t most_record = 1 + 5 + 5 + 5;
   static constexpr std::size_t most_op = 1 + 1 + 9 + 5 + 5 + 5;
 
+  // Most are the same string as before, not only an equal one.
   static bool same(std::string_view a, std::string_view b) noexcept {
-    return a.size() == b.size() && (a.data() == b.data() || a == b);
+    return a.size() == b.size() && (a.data() == b.data() || same_bytes(a, b));
   }
   static bool carries(const entry& e) noexcept { return crdt::carries_delta(e.what.action); }
   [[nodiscard]] bytes_view key_of(const entry& e) const noexcept {
@@ -193,13 +195,10 @@ class changeset_writer {
 
    private:
     static constexpr std::size_t few = 16;
-    // Most are the same string as before, not only an equal one.
     [[nodiscard]] std::size_t find(std::string_view name) const {
       const auto some = std::min(all_.size(), few);
       for (std::size_t i = 0; i < some; ++i)
-        if (all_[i].data() == name.data() && all_[i].size() == name.size()) return i;
-      for (std::size_t i = 0; i < some; ++i)
-        if (all_[i] == name) return i;
+        if (same(all_[i], name)) return i;
       const auto at = index_.find(name);
       return at != index_.end() ? at->second : all_.size();
     }

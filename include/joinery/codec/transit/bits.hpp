@@ -8,7 +8,7 @@
 #include <bit>
 #include <cstring>
 
-#include "joinery/base/cursor.hpp"
+#include "joinery/base/bytes.hpp"
 
 namespace joinery::codec::transit {
 
@@ -36,42 +36,6 @@ inline void store_word(char* at, std::uint64_t word) noexcept {
 constexpr std::uint64_t low_bits(unsigned n) noexcept { return (std::uint64_t{1} << n) - 1; }
 
 }  // namespace detail
-
-/// Both ends of a string of up to 16 bytes: with its size they say all of it.
-struct string_ends {
-  [[gnu::always_inline]] explicit string_ends(bytes_view s) noexcept {
-    const char* const p = s.data();
-    const auto n = s.size();
-    if (n >= 8) {
-      first = detail::load_word(p);
-      last = detail::load_word(p + n - 8);
-    } else if (n >= 4) {
-      std::uint32_t a = 0, b = 0;
-      std::memcpy(&a, p, sizeof a);
-      std::memcpy(&b, p + n - sizeof b, sizeof b);
-      first = a;
-      last = b;
-    } else if (n > 0) {
-      const auto byte = [&](std::size_t i) {
-        return std::uint64_t{static_cast<unsigned char>(p[i])};
-      };
-      first = byte(0) | byte(n / 2) << 8 | byte(n - 1) << 16;
-    }
-  }
-  friend bool operator==(const string_ends& a, const string_ends& b) noexcept {
-    return a.first == b.first && a.last == b.last;
-  }
-
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-};
-inline constexpr std::size_t told_by_ends = 16;
-
-/// Whether two strings are the same; most are short, and told without a call.
-inline bool same_bytes(bytes_view a, bytes_view b) noexcept {
-  if (a.size() != b.size()) return false;
-  return a.size() <= told_by_ends ? string_ends{a} == string_ends{b} : a == b;
-}
 
 class bit_writer {
  public:

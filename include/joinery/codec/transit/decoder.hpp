@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <span>
 
+#include "joinery/base/comparing.hpp"
 #include "joinery/base/result.hpp"
 #include "joinery/causal/replica_id.hpp"
 #include "joinery/codec/transit/memory.hpp"

@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "joinery/base/comparing.hpp"
 #include "joinery/codec/limits.hpp"
 #include "joinery/codec/transit/bits.hpp"
 #include "joinery/crdt/dispatch.hpp"

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "joinery/base/comparing.hpp"
 #include "joinery/codec/checksum.hpp"
 #include "joinery/codec/transit/bits.hpp"
 #include "joinery/codec/transit/slot_index.hpp"
