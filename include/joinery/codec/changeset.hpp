@@ -96,8 +96,9 @@ inline bool ascend(const changeset& c, const changed_record& a, const changed_re
     op.field = static_cast<std::uint32_t>(field);
     op.type = crdt::shape::from_code(static_cast<std::uint32_t>(type));
     if (field >= c.names.size()) in.fail();
-    if (in.ok() && op.type.newer()) c.unknown = op.type;
-    if (!in.ok() || !op.type.valid() || !crdt::valid_delta(op.type, op.delta)) in.fail();
+    if (!in.ok()) return;
+    if (op.type.newer()) c.unknown = op.type;
+    if (!op.type.valid() || !crdt::valid_delta(op.type, op.delta)) in.fail();
   }
 }
 
@@ -122,8 +123,9 @@ inline bool read_changeset(bytes_view data, changeset& c) {
   const auto names = in.array();
   if (names > max_names) return false;
   for (auto n = names; n > 0 && in.ok(); --n) {
-    c.names.push_back(in.text());
-    if (c.names.back().empty() || c.names.back().size() > max_name) return false;
+    const auto name = in.text();
+    if (name.empty() || name.size() > max_name) return false;
+    c.names.push_back(name);
   }
   for (auto n = in.array(); n > 0 && in.ok(); --n) {
     if (c.names.empty()) return false;
@@ -144,7 +146,7 @@ inline std::uint64_t read_number(byte_reader& in, bool shortest) {
   if (lead < 0xCC || lead > 0xCF) return in.fail(), std::uint64_t{0};
   const unsigned width = 1u << (lead - 0xCC);
   std::uint64_t value = 0;
-  for (unsigned i = 0; i < width; ++i) value = value << 8 | in.u8();
+  for (const char c : in.take(width)) value = value << 8 | static_cast<std::uint8_t>(c);
   if (shortest && value >> (width == 1 ? 7 : 4 * width) == 0) in.fail();
   return value;
 }

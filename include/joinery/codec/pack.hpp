@@ -173,7 +173,7 @@ class pack_reader {
     const auto steps = static_cast<unsigned>(lead) - first + narrowest;
     if (lead < first || steps > widest) return in.fail(), std::pair{std::uint64_t{0}, in};
     std::uint64_t value = 0;
-    for (unsigned i = 0; i < 1u << steps; ++i) value = value << 8 | in.u8();
+    for (const char c : in.take(1u << steps)) value = value << 8 | static_cast<std::uint8_t>(c);
     return {value, in};
   }
 

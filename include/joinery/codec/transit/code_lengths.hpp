@@ -7,8 +7,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
-#include <cstring>
 #include <span>
 
 namespace joinery::codec::transit {
@@ -18,7 +18,37 @@ inline constexpr std::size_t symbol_count = 257;
 inline constexpr std::uint16_t escape_symbol = 256;
 inline constexpr unsigned longest_code = 11;
 
-using symbol_counts = std::array<std::uint16_t, symbol_count>;
+/// How often symbols were seen; and which, since most never are.
+class symbol_counts {
+ public:
+  void add(std::size_t symbol, std::uint16_t times = 1) noexcept {
+    seen_[symbol / 64] |= std::uint64_t{1} << symbol % 64;
+    of_[symbol] = static_cast<std::uint16_t>(of_[symbol] + times);
+  }
+  /// Precondition: it was seen before.
+  void add_seen(std::size_t symbol) noexcept { ++of_[symbol]; }
+  [[nodiscard]] std::uint16_t operator[](std::size_t symbol) const noexcept { return of_[symbol]; }
+
+  /// Calls `each(symbol, count)` for those that were seen, ascending.
+  template <class F>
+  void for_each(F&& each) const {
+    for (std::size_t i = 0; i < seen_.size(); ++i)
+      for (auto left = seen_[i]; left != 0; left &= left - 1) {
+        const auto symbol = 64 * i + static_cast<std::size_t>(std::countr_zero(left));
+        each(symbol, of_[symbol]);
+      }
+  }
+  /// Each count half, rounded up; gives their sum.
+  std::uint32_t halve() noexcept {
+    std::uint32_t sum = 0;
+    for (auto& c : of_) sum += c = static_cast<std::uint16_t>((c + 1) / 2);
+    return sum;
+  }
+
+ private:
+  std::array<std::uint16_t, symbol_count> of_{};
+  std::array<std::uint64_t, symbol_count / 64 + 1> seen_{};
+};
 
 /// A symbol and the length of its code; and the code, to be written from its lowest bit up.
 struct coded_symbol {
@@ -95,22 +125,6 @@ constexpr std::uint16_t reversed(unsigned code, unsigned length) noexcept {
   return static_cast<std::uint16_t>(all >> (12 - length));
 }
 
-/// Calls `each(symbol)` for those that were counted, ascending. Most are not: four at a time.
-template <class F>
-void for_each_counted(const symbol_counts& counts, F&& each) {
-  constexpr std::size_t step = 4;
-  std::size_t s = 0;
-  for (; s + step <= symbol_count; s += step) {
-    std::uint64_t four = 0;
-    std::memcpy(&four, &counts[s], sizeof four);
-    if (four == 0) continue;
-    for (auto i = s; i < s + step; ++i)
-      if (counts[i] > 0) each(i);
-  }
-  for (; s < symbol_count; ++s)
-    if (counts[s] > 0) each(s);
-}
-
 }  // namespace detail
 
 /// Gives each symbol that was counted to `each(coded_symbol)`. A single one has the one bit 0.
@@ -118,8 +132,8 @@ template <class F>
 void assign_codes(const symbol_counts& counts, F&& each) {
   std::array<std::uint32_t, symbol_count> order, depths;
   std::size_t n = 0;
-  detail::for_each_counted(counts, [&](std::size_t s) {
-    order[n++] = static_cast<std::uint32_t>(counts[s]) << 9 | static_cast<std::uint32_t>(s);
+  counts.for_each([&](std::size_t symbol, std::uint32_t count) {
+    order[n++] = count << 9 | static_cast<std::uint32_t>(symbol);
   });
   if (n == 0) return;
   if (n == 1) return each(coded_symbol{static_cast<std::uint16_t>(order[0] & 511), 1, 0});

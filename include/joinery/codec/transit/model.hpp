@@ -23,29 +23,24 @@ class symbol_history {
  public:
   /// True when a new code is due.
   bool count(std::size_t symbol) noexcept {
-    ++counts_[symbol];
+    counts_.add_seen(symbol);
     return ++seen_ >= due_;
   }
   bool count_new(std::size_t symbol) noexcept {
-    ++counts_[escape_symbol];
+    counts_.add(escape_symbol);
     if (due_ - seen_ > soon) due_ = seen_ + soon;
-    return count(symbol);
+    counts_.add(symbol);
+    return ++seen_ >= due_;
   }
   /// How many symbols with a code can be counted before a new one is due.
   [[nodiscard]] std::size_t until_due() const noexcept { return due_ - seen_; }
   /// Counts them, one by one, without asking; `counted` says how many they were.
-  void count_in_run(std::size_t symbol) noexcept { ++counts_[symbol]; }
+  void count_in_run(std::size_t symbol) noexcept { counts_.add_seen(symbol); }
   void counted(std::size_t n) noexcept { seen_ += static_cast<std::uint32_t>(n); }
   /// The counts for a new code. The past counts half once there is much of it.
   const symbol_counts& renew() noexcept {
-    if (seen_ >= much) {
-      seen_ = 0;
-      for (auto& c : counts_) {
-        c = static_cast<std::uint16_t>((c + 1) / 2);
-        seen_ += c;
-      }
-    }
-    if (counts_[escape_symbol] == 0) counts_[escape_symbol] = 1;
+    if (seen_ >= much) seen_ = counts_.halve();
+    if (counts_[escape_symbol] == 0) counts_.add(escape_symbol);
     due_ = seen_ + std::clamp(seen_ / 2, 4u, 2048u);
     return counts_;
   }
@@ -54,7 +49,7 @@ class symbol_history {
   static constexpr std::uint32_t much = 12'000;
   static constexpr std::uint32_t soon = 8;
 
-  symbol_counts counts_{};
+  symbol_counts counts_;
   std::uint32_t seen_ = 0;
   std::uint32_t due_ = 4;
 };
@@ -64,14 +59,14 @@ class symbol_history {
 template <class Has, class Gets, class Make>
 void learn_all(symbol_history& history, bytes_view symbols, Has&& has_code, Gets&& gets_code,
                Make&& make_code) {
-  symbol_counts of_code{};
+  symbol_counts of_code;
   bool due = false;
   for (const char c : symbols) {
     const auto symbol = static_cast<std::uint8_t>(c);
     if (!(has_code(symbol) ? history.count(symbol) : history.count_new(symbol))) continue;
     of_code = history.renew();
     due = true;
-    for_each_counted(of_code, gets_code);
+    of_code.for_each([&](std::size_t s, std::uint32_t) { gets_code(s); });
   }
   if (due) make_code(of_code);
 }
