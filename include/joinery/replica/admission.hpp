@@ -42,6 +42,7 @@ class admission {
 
   /// `c`, which is part of this batch, was accepted as `at`.
   void accepted(const codec::changeset& c, causal::dot at) {
+    if (!members_.closed()) return;  // nobody is judged
     for (const auto& op : c.ops) {
       const auto& where = c.records[op.record];
       if (op.action != crdt::cell_action::update || c.names[where.table] != members_table ||

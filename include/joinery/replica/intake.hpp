@@ -45,7 +45,7 @@ class changeset_pool {
   void give_back(candidate c) {
     constexpr std::size_t most = 128, most_operations = 64;
     if (spare_.size() >= most || c->parsed.ops.capacity() > most_operations) return;
-    c->own = {};
+    if (!c->own.empty()) c->own = {};
     c->was_held = false;
     spare_.push_back(std::move(c));
   }
@@ -225,7 +225,7 @@ class intake {
 
   result<verdict> judge(const codec::changeset& c) {
     const held_changesets::name name{c.origin, c.seq};
-    const auto origin = state_.replicas.find(c.origin);
+    const auto origin = find(c.origin);
     const auto before = origin ? seen_.at(*origin) : 0;
     if (c.seq <= before) return verdict::known;
     if (c.origin == state_.self && !rules_.own) return older_than_known(name);
@@ -263,8 +263,10 @@ class intake {
   }
 
   void accept(candidate c) {
-    c->at = {state_.index_of(c->parsed.origin), c->parsed.seq};
+    const auto& id = c->parsed.origin;
+    c->at = {is_last(id) ? last_.index : state_.index_of(id), c->parsed.seq};
     auto& origin = staged(c->at.replica);
+    last_ = {id, c->at.replica, &origin};
     c->place.position = state_.last_position + accepted.size() + 1;
     c->place.chain = history::chain_next(origin.chain, c->data);
     state_.advance(origin, c->at, c->parsed, c->place.chain);
@@ -308,8 +310,16 @@ class intake {
     return out;
   }
 
+  // Nearly always changesets of one origin stand together.
+  [[nodiscard]] bool is_last(const replica_id& id) const noexcept {
+    return last_.staged != nullptr && last_.id == id;
+  }
+  [[nodiscard]] std::optional<causal::replica_index> find(const replica_id& id) const {
+    return is_last(id) ? last_.index : state_.replicas.find(id);
+  }
   // A copy of what the origin will have been once the batch is in.
   history::origin_state& staged(causal::replica_index origin) {
+    if (last_.staged != nullptr && last_.index == origin) return *last_.staged;
     const auto [at, fresh] = staged_.try_emplace(origin);
     if (fresh) at->second = state_.origins[origin];
     return at->second;
@@ -321,6 +331,11 @@ class intake {
   admission members_;
   changeset_pool& pool_;
   causal::version seen_;
+  struct {
+    replica_id id;
+    causal::replica_index index = 0;
+    history::origin_state* staged = nullptr;
+  } last_;  // accepted
   std::unordered_map<causal::replica_index, history::origin_state> staged_;
   std::size_t held_size_ = 0;
 };
