@@ -462,6 +462,7 @@ class engine : public detail::mending<engine<Storage>>,
     if (!read_only_)
       if (auto done = storage_.sync(); !done) return done;
     if (repairs_.stopped_at()) return this->show_whole_log();
+    state_.parts.stored = state_.last_position;
     all_is_durable();
     static_cast<void>(repairs_.settle(storage_, state_, now_ms()));
     if (auto done = this->load_schema(); !done) return done;

@@ -32,37 +32,49 @@ struct looked_up_part {
   state::working_set::slot* at = nullptr;
 };
 
-/// Reads in the part that an operation on a record in memory goes to; none when it goes to no part,
-/// or to a damaged one. `field`: of an operation that carries a delta.
-template <state::cold_records C>
-result<looked_up_part> load_part(state::working_set& records, C& cold,
-                                 const state::working_set::slot& slot, const codec::record_op& op,
-                                 state::field_id field, damaged_records damaged) {
-  const looked_up_part none;
-  if (!crdt::carries_delta(op.action) || !state::has_entries(op.type)) return none;
-  const auto cell = crdt::read_cell(slot.packed);
-  const auto found = state::find_field(cell.value, field);
-  if (!found.parts || cell.incarnation != op.incarnation) return none;
-  const auto& [table, key] = slot.name();
-  auto part = records.load(
-      cold, state::parts_of(table),
-      state::part_key({table, key, field, found.parts}, crdt::coalescing_key(op.type, op.delta)));
-  if (part) return looked_up_part{found.parts, *part};
-  if (!passes_over(part.error(), damaged)) return part.error();
-  return none;
+/// Whether an operation goes to a part where its field stands apart.
+constexpr bool may_concern_part(const codec::record_op& op) noexcept {
+  return crdt::carries_delta(op.action) && state::has_entries(op.type);
 }
 
 /// When fields become large, and which parts count.
 struct part_rules {
   std::size_t threshold = ~std::size_t{0};  ///< a field above this many bytes is taken apart
   std::uint32_t epoch = 0;                  ///< of generations that are made now
+  /// Nothing of a generation made after this log position was given to the storage yet.
+  std::uint64_t stored = ~std::uint64_t{0};
   std::uint64_t prepared = 0;  ///< parts of generations up to this log position were looked up
   bool sweep_due = true;       ///< some generation may be in no record any more
   // Of whoever folds: memory that is used again, and the parts that one record's operations change.
   state::op_scratch scratch;
   std::vector<state::working_set::slot*> taken_out;
   std::vector<state::working_set::slot*> touched;
+
+  [[nodiscard]] bool is_in_memory(state::generation made) const noexcept {
+    return made.epoch == epoch && made.position() > stored;
+  }
 };
+
+/// Reads in the part that an operation on a record in memory goes to; none when it goes to no part,
+/// or to a damaged one. Precondition: the operation, on `field`, may concern one.
+template <state::cold_records C>
+result<looked_up_part> load_part(state::working_set& records, C& cold, const part_rules& rules,
+                                 const state::working_set::slot& slot, const codec::record_op& op,
+                                 state::field_id field, damaged_records damaged) {
+  const looked_up_part none;
+  const auto cell = crdt::read_cell(slot.packed);
+  const auto found = state::find_field(cell.value, field);
+  if (!found.parts || cell.incarnation != op.incarnation) return none;
+  const auto& [table, key] = slot.name();
+  const state::short_part_key name{{table, key, field, found.parts},
+                                   crdt::coalescing_key(op.type, op.delta)};
+  if (rules.is_in_memory(found.parts))
+    return looked_up_part{found.parts, &records.obtain(state::parts_of(table), name)};
+  auto part = records.load(cold, state::parts_of(table), name);
+  if (part) return looked_up_part{found.parts, *part};
+  if (!passes_over(part.error(), damaged)) return part.error();
+  return none;
+}
 
 class record_folding {
  public:
@@ -118,7 +130,7 @@ class record_folding {
   // The record is as of this position or a later one; its parts need not be.
   void catch_up(const codec::record_op& op, state::field_id field, const causal::stamp& by,
                 const looked_up_part& part) {
-    if (!crdt::carries_delta(op.action) || !state::has_entries(field.type)) return;
+    if (!may_concern_part(op)) return;
     const auto cell = crdt::read_cell(slot_->packed);
     if (cell.incarnation != op.incarnation) return;
     const auto found = state::find_field(cell.value, field);
@@ -143,8 +155,8 @@ class record_folding {
   slot* find_part(state::generation made, state::field_id field, bytes_view delta) {
     const auto& name = slot_->name();
     const auto table = state::parts_of(name.table);
-    const auto key = state::part_key({name.table, name.key, field, made},
-                                     crdt::coalescing_key(field.type, delta));
+    const state::short_part_key key{{name.table, name.key, field, made},
+                                    crdt::coalescing_key(field.type, delta)};
     auto* part = records_.find(table, key);
     // Of a generation that was looked up, only a damaged part is not there.
     if (part != nullptr || made.position() <= rules_.prepared) return part;

@@ -18,25 +18,29 @@
 
 namespace joinery::detail {
 
+/// The part that an operation of a changeset goes to.
+struct part_of_op {
+  std::size_t op = 0;
+  looked_up_part part;
+};
+
 /// What a changeset's names and records are here.
 struct resolved_changeset {
   std::vector<state::name_index> names;
   std::vector<state::working_set::slot*> records;  ///< null: to be passed over
-  std::vector<looked_up_part> parts;               ///< by operation; empty when there are none
+  std::vector<part_of_op> parts;                   ///< ascending by operation
   std::vector<std::uint64_t> hashes;               // of the records' names
 
   /// It is folded soon: the processor may fetch its slots, and once they are there, their bytes.
   void expect_slots() const noexcept {
     for (const auto* s : records)
       if (s != nullptr) s->expect();
-    for (const auto& p : parts)
-      if (p.at != nullptr) p.at->expect();
+    for (const auto& p : parts) p.part.at->expect();
   }
   void expect_bytes() const noexcept {
     for (const auto* s : records)
       if (s != nullptr) s->packed.expect();
-    for (const auto& p : parts)
-      if (p.at != nullptr) p.at->packed.expect();
+    for (const auto& p : parts) p.part.at->packed.expect();
   }
 
   void clear() noexcept {
@@ -135,7 +139,9 @@ struct replica_state {
     clock.observe(c.time);
     last_position = position;
     const causal::stamp by{at, c.time, origin.seen};
-    for (std::size_t i = 0; i < c.ops.size();) {
+    const auto count = c.ops.size();
+    auto known = is.parts.begin();
+    for (std::size_t i = 0; i < count;) {
       const auto record = c.ops[i].record;
       const auto& where = c.records[record];
       const auto table = is.names[where.table];
@@ -143,13 +149,14 @@ struct replica_state {
       record_folding folding{records, parts, slot, position};
       const bool watched = folding.folds() && watching.wants(c.names[where.table], where.key);
       auto old = watched ? slot->packed : shared_bytes{};
-      for (; i < c.ops.size() && c.ops[i].record == record; ++i) {
+      for (; i < count && c.ops[i].record == record; ++i) {
         const auto& op = c.ops[i];
         state::field_id field;
         if (crdt::carries_delta(op.action)) field = {is.names[op.field], op.type};
+        looked_up_part part;
+        if (known != is.parts.end() && known->op == i) part = (known++)->part;
         folding.apply(
-            op, field, i, by, [&](state::field_id f) { return may_grow(table, f); },
-            is.parts.empty() ? looked_up_part{} : is.parts[i]);
+            op, field, i, by, [&](state::field_id f) { return may_grow(table, f); }, part);
       }
       folding.finish();
       if (watched)
@@ -211,13 +218,11 @@ struct replica_state {
     for (std::size_t i = 0; i < c.ops.size(); ++i) {
       const auto& op = c.ops[i];
       const auto* slot = is.records[op.record];
-      if (slot == nullptr || !crdt::carries_delta(op.action)) continue;
+      if (slot == nullptr || !may_concern_part(op)) continue;
       const state::field_id field{is.names[op.field], op.type};
-      const auto part = load_part(records, cold, *slot, op, field, damaged);
+      const auto part = load_part(records, cold, parts, *slot, op, field, damaged);
       if (!part) return part.error();
-      if (part->at == nullptr) continue;
-      is.parts.resize(c.ops.size());
-      is.parts[i] = *part;
+      if (part->at != nullptr) is.parts.push_back({i, *part});
     }
     return {};
   }

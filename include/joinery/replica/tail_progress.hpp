@@ -40,7 +40,7 @@ class tail_progress {
     auto slot = records.load(cold, r.table, r.key);
     if (!slot && !passes_over(slot.error(), damaged)) return slot.error();
     if (slot) {
-      if (auto done = load_parts(r, **slot, records, cold, damaged); !done) return done;
+      if (auto done = load_parts(r, **slot, records, cold, rules, damaged); !done) return done;
       const std::lock_guard guard(lock);
       fold(r, **slot, records, rules, may_grow);
     }
@@ -61,12 +61,15 @@ class tail_progress {
 
   template <state::cold_records C>
   result<> load_parts(const pending_tail::record& r, state::working_set::slot& slot,
-                      state::working_set& records, C& cold, damaged_records damaged) const {
+                      state::working_set& records, C& cold, const part_rules& rules,
+                      damaged_records damaged) const {
     result<> outcome;
     tail_->for_each_step(r, [&](const auto& step) {
       for (auto i = step.first; i < step.end && outcome; ++i) {
         const auto& op = step.by->parsed.ops[i];
-        const auto part = load_part(records, cold, slot, op, field_of(*step.by, op), damaged);
+        if (!may_concern_part(op)) continue;
+        const auto part =
+            load_part(records, cold, rules, slot, op, field_of(*step.by, op), damaged);
         if (!part) outcome = part.error();
       }
     });

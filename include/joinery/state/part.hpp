@@ -74,11 +74,12 @@ inline bytes parts_prefix(bytes_view record_key) {
   out.push_back(static_cast<char>(record_key.size() & 0xFF));
   return out += record_key;
 }
-/// The key of the part that has the entry of `element`.
-inline bytes part_key(const part_group& g, bytes_view element) {
-  const auto part = beginning(element);
-  bytes out(2 + g.key.size() + 20 + part.size(), '\0');
-  auto* to = out.data();
+namespace detail {
+
+inline std::size_t part_key_size(const part_group& g, bytes_view part) noexcept {
+  return 2 + g.key.size() + 20 + part.size();
+}
+inline void write_part_key(const part_group& g, bytes_view part, char* to) noexcept {
   const auto put = [&](const void* from, std::size_t size) {
     if (size > 0) std::memcpy(to, from, size);
     to += size;
@@ -94,8 +95,37 @@ inline bytes part_key(const part_group& g, bytes_view element) {
   put_number(g.made.epoch, 4);
   put_number(g.made.made, 8);
   put(part.data(), part.size());
+}
+
+}  // namespace detail
+
+/// The key of the part that has the entry of `element`.
+inline bytes part_key(const part_group& g, bytes_view element) {
+  const auto part = beginning(element);
+  bytes out(detail::part_key_size(g, part), '\0');
+  detail::write_part_key(g, part, out.data());
   return out;
 }
+/// The same without asking the allocator, as nearly all keys are short.
+class short_part_key {
+ public:
+  short_part_key(const part_group& g, bytes_view element) {
+    const auto part = beginning(element);
+    const auto size = detail::part_key_size(g, part);
+    if (size > sizeof room_) long_.resize(size);
+    auto* const at = size > sizeof room_ ? long_.data() : room_;
+    detail::write_part_key(g, part, at);
+    view_ = {at, size};
+  }
+  short_part_key(const short_part_key&) = delete;
+  short_part_key& operator=(const short_part_key&) = delete;
+  operator bytes_view() const noexcept { return view_; }
+
+ private:
+  char room_[128];
+  bytes long_;
+  bytes_view view_;
+};
 /// How the keys of the group's parts begin.
 inline bytes parts_prefix(const part_group& g) { return part_key(g, {}); }
 

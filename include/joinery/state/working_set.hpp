@@ -125,24 +125,35 @@ class working_set {
   /// The slot of a record that was loaded before; null when it was not.
   slot* find(name_index table, bytes_view key) { return find(table, key, hash_of({table, key})); }
 
+  /// The slot of a record that is in memory unless there is none: it is made empty then.
+  slot& obtain(name_index table, bytes_view key) {
+    const auto hash = hash_of({table, key});
+    if (auto* known = find(table, key, hash)) return *known;
+    auto& fresh = add({table, key}, hash);
+    link_oldest(fresh);
+    weigh(fresh);
+    return fresh;
+  }
   /// An empty slot for what is known not to be stored, or not to count if it is. It stands for
   /// `position`.
   slot& make(name_index table, bytes_view key, std::uint64_t position) {
-    const auto hash = hash_of({table, key});
-    auto* known = find(table, key, hash);
-    auto& s = known != nullptr ? *known : add({table, key}, hash);
+    auto& s = obtain(table, key);
     s.packed = {};
     s.position = position;
-    if (known == nullptr) link_oldest(s);
     weigh(s);
     return s;
   }
 
   /// To be told after a slot's bytes have changed.
-  void changed(slot& s, std::uint64_t position) { changed(s, position, nullptr); }
+  void changed(slot& s, std::uint64_t position) {
+    if (become_dirty(s)) fresh_.push_back(&s);
+    note_change(s, position);
+  }
   /// As `changed`, for what was taken out of `of`: it must be stored before that is.
   void taken_out(slot& s, std::uint64_t position, slot& of) {
-    changed(s, position, writing_.contains(&of) ? &writing_ : nullptr);
+    if (!writing_.contains(&of)) return changed(s, position);
+    if (become_dirty(s)) writing_.insert(&s);
+    note_change(s, position);
   }
   /// Whether `take_touched` is to be told of changes.
   bool follow_changes = false;
@@ -343,17 +354,14 @@ class working_set {
   // By the owner alone; others may look meanwhile.
   void put_in_order() { put_in_order(0); }
 
-  /// `among`: null for those that are merely dirty.
-  void changed(slot& s, std::uint64_t position, slot_set* among) {
+  // Whether it was clean.
+  bool become_dirty(slot& s) {
+    if (s.dirty_) return false;
+    unlink(s);
+    return s.dirty_ = true;
+  }
+  void note_change(slot& s, std::uint64_t position) {
     s.position = position;
-    if (!s.dirty_) {
-      unlink(s);
-      s.dirty_ = true;
-      if (among != nullptr)
-        among->insert(&s);
-      else
-        fresh_.push_back(&s);
-    }
     weigh(s);
     ++changes_;
     if (follow_changes && !is_parts(s.name().table)) touched_.push_back(s.name());
