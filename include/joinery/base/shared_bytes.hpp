@@ -36,7 +36,9 @@ class shared_bytes {
     std::swap(block_, other.block_);
     return *this;
   }
-  ~shared_bytes() { clear(); }
+  ~shared_bytes() {
+    if (block_ != nullptr) clear();
+  }
 
   [[nodiscard]] bytes_view view() const noexcept {
     return block_ != nullptr ? bytes_view{block_->content(), block_->size} : bytes_view{};
@@ -65,6 +67,15 @@ class shared_bytes {
     change({&one, 1});
   }
   friend void make_edits(shared_bytes& content, byte_edits all) { content.change(all); }
+  /// Takes over `content` where it stands. Precondition: neither is empty, this is the sole owner,
+  /// and has room for it.
+  void overwrite(bytes_view content) noexcept {
+    put(0, content);
+    block_->size = content.size();
+  }
+  [[nodiscard]] std::size_t capacity() const noexcept {
+    return block_ != nullptr ? block_->capacity : 0;
+  }
   /// Whether a change would be made in place. Acquires what former owners did with the content.
   [[nodiscard]] bool is_sole_owner() const noexcept {
     return block_ == nullptr || block_->owners.load(std::memory_order_acquire) == 1;

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -30,14 +31,51 @@ struct watch_filter {
   std::optional<bytes> below;  ///< and below this; no bound when absent
   bool local = false;          ///< of tables that never leave the device, or of those of the space
 
+  [[nodiscard]] bool covers(std::string_view of_table, bool of_local) const noexcept {
+    return local == of_local && (table.empty() || table == of_table);
+  }
+  [[nodiscard]] bool covers_all_keys() const noexcept { return from.empty() && !below; }
   [[nodiscard]] bool covers(std::string_view of_table, bytes_view key,
                             bool of_local) const noexcept {
-    return local == of_local && (table.empty() || table == of_table) &&
-           (from.empty() || key >= from) && (!below || key < *below);
+    return covers(of_table, of_local) && key >= from && (!below || key < *below);
   }
 };
 
 namespace detail {
+
+/// The memory of records that nobody looks at any more. What a watcher is to see makes a copy of
+/// each record that changes, and the allocator would take longer than the copying.
+class spare_records {
+ public:
+  /// `record` as it is. It may become a copy of itself, in memory that was given here.
+  [[nodiscard]] shared_bytes keep(shared_bytes& record) {
+    constexpr std::size_t growth = 16;  // more than most changes add
+    if (record.empty()) return record;
+    const auto fits = (record.size() + growth + step - 1) / step;
+    for (auto at = fits; at < std::min(fits + 3, steps); ++at) {
+      if (given_[at].empty()) continue;
+      auto copy = std::move(given_[at].back());
+      given_[at].pop_back();
+      size_ -= copy.capacity();
+      copy.overwrite(record);
+      return std::exchange(record, std::move(copy));
+    }
+    return record;
+  }
+  void give(shared_bytes record) {
+    constexpr std::size_t most = 1 << 20;
+    const auto at = record.capacity() / step;
+    if (record.empty() || at >= steps || !record.is_sole_owner()) return;
+    if (size_ + record.capacity() > most) *this = {};  // what nobody took is of other sizes
+    size_ += record.capacity();
+    given_[at].push_back(std::move(record));
+  }
+
+ private:
+  static constexpr std::size_t step = 32, steps = 64;
+  std::array<std::vector<shared_bytes>, steps> given_;  // by capacity; each with one owner
+  std::size_t size_ = 0;
+};
 
 class change_feed {
  public:
@@ -65,34 +103,42 @@ class change_feed {
 
   // --- While a changeset is folded: an observer (state/change.hpp) ---
 
+  [[nodiscard]] state::interest interest_in(std::string_view table) const noexcept {
+    auto found = state::interest::none;
+    for (const auto& w : watchers_) {
+      if (w->ended || !w->filter.covers(table, false)) continue;
+      if (w->filter.covers_all_keys()) return state::interest::all;
+      found = state::interest::some;
+    }
+    return found;
+  }
   [[nodiscard]] bool wants(std::string_view table, bytes_view key,
                            bool local = false) const noexcept {
     for (const auto& w : watchers_)
       if (!w->ended && w->filter.covers(table, key, local)) return true;
     return false;
   }
+  /// The record as it is; what is to change may be a copy, in memory that an earlier change left.
+  [[nodiscard]] shared_bytes keep(shared_bytes& record) { return spare_.keep(record); }
   void changed(std::string_view table, bytes_view key, shared_bytes before,
                const shared_bytes& after, bool parts, bool local = false) {
-    const auto kind = state::visible_change(before, after, parts);
-    if (!kind) return;
-    auto& told = gathered_.emplace_back();
-    told.table = table;
-    told.key = key;
-    told.before = std::move(before);
-    told.after = after;
-    told.kind = *kind;
-    told.local = local;
+    if (const auto kind = state::visible_change(before, after, parts))
+      gathered_.emplace_back(table, key, std::move(before), after, *kind, local);
+    else
+      spare_.give(std::move(before));
   }
   /// Ends the changeset's batch.
   void finish(const change_origin& from) {
     if (gathered_.empty()) return;
     const auto size = gathered_.size();
-    queue_.emplace_back(next_++, state::change_batch{from, std::exchange(gathered_, {})});
+    const auto awake =
+        std::count_if(watchers_.begin(), watchers_.end(), [](const auto& w) { return !w->ended; });
+    queue_.push_back({next_++, awake == 1, {from, std::exchange(gathered_, {})}});
     gathered_.reserve(std::min<std::size_t>(size, 64));  // the next is about as long
   }
   /// Tells every watcher to read again.
   void reset(const change_origin& from) {
-    if (!watchers_.empty()) queue_.emplace_back(next_++, state::change_batch{from, {}});
+    if (!watchers_.empty()) queue_.push_back({next_++, false, {from, {}}});
   }
 
   // --- When all is stored ---
@@ -104,39 +150,49 @@ class change_feed {
     if (delivering_ || queue_.empty()) return;
     delivering_ = true;
     while (!queue_.empty()) {
-      const auto [number, batch] = std::move(queue_.front());
+      auto [number, of_one, batch] = std::move(queue_.front());
       queue_.pop_front();
       // Callbacks add to the list, and nothing leaves it meanwhile.
       for (std::size_t i = 0, n = watchers_.size(); i < n; ++i) {
         const auto w = watchers_[i];
         if (w->ended || w->since > number) continue;
         try {
-          hand(*w, batch);
+          hand(*w, batch, of_one);
         } catch (...) {
           failed(std::current_exception());
         }
       }
+      for (auto& r : batch.records) spare_.give(std::move(r.before));
     }
     delivering_ = false;
     sweep();
   }
 
  private:
-  static void hand(const watcher& w, const state::change_batch& batch) {
+  struct waiting {
+    std::uint64_t number;
+    bool of_one;  // gathered for one watcher, which gets all of it
+    state::change_batch batch;
+  };
+
+  static void hand(const watcher& w, const state::change_batch& batch, bool all_covered) {
     const auto covered = [&](const auto& r) { return w.filter.covers(r.table, r.key, r.local); };
     const auto& all = batch.records;
-    if (std::all_of(all.begin(), all.end(), covered)) return w.call(batch);
+    if (all_covered || std::all_of(all.begin(), all.end(), covered)) return w.call(batch);
     state::change_batch part{batch.from, {}};
     std::copy_if(all.begin(), all.end(), std::back_inserter(part.records), covered);
     if (!part.records.empty()) w.call(part);
   }
   void sweep() {
-    if (!delivering_) std::erase_if(watchers_, [](const auto& w) { return w->ended; });
+    if (delivering_) return;
+    std::erase_if(watchers_, [](const auto& w) { return w->ended; });
+    if (watchers_.empty()) spare_ = {};
   }
 
   std::vector<std::shared_ptr<watcher>> watchers_;
   std::vector<state::record_change> gathered_;
-  std::deque<std::pair<std::uint64_t, state::change_batch>> queue_;
+  std::deque<waiting> queue_;
+  spare_records spare_;
   std::uint64_t next_ = 0;
   bool delivering_ = false;
 };

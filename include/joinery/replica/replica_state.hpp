@@ -139,16 +139,21 @@ struct replica_state {
     clock.observe(c.time);
     last_position = position;
     const causal::stamp by{at, c.time, origin.seen};
+    auto asked = ~std::uint32_t{0};  // of which table, last
+    auto wanted = state::interest::none;
     const auto count = c.ops.size();
     auto known = is.parts.begin();
     for (std::size_t i = 0; i < count;) {
       const auto record = c.ops[i].record;
       const auto& where = c.records[record];
       const auto table = is.names[where.table];
+      const auto name = c.names[where.table];
       auto* slot = is.records[record];
       record_folding folding{records, parts, slot, position};
-      const bool watched = folding.folds() && watching.wants(c.names[where.table], where.key);
-      auto old = watched ? slot->packed : shared_bytes{};
+      if (std::exchange(asked, where.table) != where.table) wanted = watching.interest_in(name);
+      const bool watched = wanted != state::interest::none && folding.folds() &&
+                           (wanted == state::interest::all || watching.wants(name, where.key));
+      auto old = watched ? watching.keep(slot->packed) : shared_bytes{};
       for (; i < count && c.ops[i].record == record; ++i) {
         const auto& op = c.ops[i];
         state::field_id field;
@@ -160,8 +165,7 @@ struct replica_state {
       }
       folding.finish();
       if (watched)
-        watching.changed(c.names[where.table], where.key, std::move(old), slot->packed,
-                         folding.parts_changed());
+        watching.changed(name, where.key, std::move(old), slot->packed, folding.parts_changed());
     }
   }
 

@@ -59,6 +59,16 @@ inline std::optional<change_kind> visible_change(bytes_view before, bytes_view a
 
 /// One record's change, packed (state/record.hpp).
 struct record_change {
+  record_change() = default;
+  record_change(std::string_view of_table, bytes_view of_key, shared_bytes was, shared_bytes is,
+                change_kind what, bool of_local)
+      : table(of_table),
+        key(of_key),
+        before(std::move(was)),
+        after(std::move(is)),
+        kind(what),
+        local(of_local) {}
+
   std::string table;
   short_bytes key;
   shared_bytes before;
@@ -73,10 +83,16 @@ struct change_batch {
   std::vector<record_change> records;
 };
 
-/// Told by a fold about each record, before and after, and whether entries of its large fields
+/// What somebody wants to hear of a table.
+enum class interest : std::uint8_t { none, some /* it depends on the key */, all };
+
+/// Asked by a fold about each table and, of some, about each record; `keep` gives a record as it
+/// is, before it changes. Told about it, before and after, and whether entries of its large fields
 /// changed. This one is not interested.
 struct no_observer {
+  static constexpr interest interest_in(std::string_view) noexcept { return interest::none; }
   static constexpr bool wants(std::string_view, bytes_view) noexcept { return false; }
+  static shared_bytes keep(const shared_bytes& record) noexcept { return record; }
   static void changed(std::string_view, bytes_view, const shared_bytes&, const shared_bytes&,
                       bool) noexcept {}
 };
