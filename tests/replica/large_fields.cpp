@@ -88,6 +88,39 @@ TEST_CASE("changing one element of a large field touches that element, and a sma
   CHECK(parts_stored(a) == 6000);  // no trace is left of an element that was taken out
 }
 
+TEST_CASE("the storage is asked for an element only once it was given some of its field") {
+  device a{1}, b{2};
+  a.options.large_field_bytes = 200;
+  a.reopen();
+  fill(a, 0, 50);
+  hear(b, a);
+  const auto tell = [&](const std::string& badge) {
+    b.write([&](auto& tx) { tx.template edit<profile>("p").badges.insert(badge); });
+    bytes newest;
+    const auto& from = b.db->endpoint();
+    b.db->endpoint()
+        .read_log(from.log_end() - 1,
+                  [&](auto, const auto&, auto, bytes_view data) { return newest = data, true; })
+        .value();
+    const std::array<bytes_view, 1> one{newest};
+    return a.db->endpoint().ingest(one);
+  };
+  CHECK(tell(element(60)));
+  a.disk.fail_nth(history::memory_operation::read, 1, errc::io);
+  CHECK(tell(element(61)));
+  CHECK(a.disk.has_faults());  // nothing was read
+  a.disk.clear_faults();
+  a.db->checkpoint().value();
+  a.disk.fail_nth(history::memory_operation::read, 1, errc::io);
+  CHECK_FALSE(tell(element(62)));
+  a.disk.clear_faults();
+  hear(a, b);
+  a.reopen();
+  const auto row = a.db->find<profile>("p");
+  for (const int n : {60, 61, 62}) CHECK(row->badges.contains(element(n)));
+  CHECK(a.db->digest().value() == b.db->digest().value());
+}
+
 TEST_CASE("elements that begin alike, or are longer than a key, share a part and stay in order") {
   const std::string key(400, '\0');
   device a{1}, plain{2};

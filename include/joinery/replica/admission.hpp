@@ -22,7 +22,17 @@ class admission {
   /// Whether `c` may come in. `saw(dot)` tells whether its writer had seen a changeset.
   template <class F>
   result<> judge(const codec::changeset& c, F&& saw) const {
-    if (!members_.closed()) return {};
+    return members_.closed() ? judge_in_closed(c, saw) : result<>{};
+  }
+
+  /// `c`, which is part of this batch, was accepted as `at`.
+  void accepted(const codec::changeset& c, causal::dot at) {
+    if (members_.closed()) note_admissions(c, at);
+  }
+
+ private:
+  template <class F>
+  result<> judge_in_closed(const codec::changeset& c, F& saw) const {
     const auto* e = members_.find(c.origin);
     if (e == nullptr && !members_.complete()) return {};
     const auto state = e != nullptr ? e->state : member_state::unknown;
@@ -40,9 +50,7 @@ class admission {
     return {};
   }
 
-  /// `c`, which is part of this batch, was accepted as `at`.
-  void accepted(const codec::changeset& c, causal::dot at) {
-    if (!members_.closed()) return;  // nobody is judged
+  void note_admissions(const codec::changeset& c, causal::dot at) {
     for (const auto& op : c.ops) {
       const auto& where = c.records[op.record];
       if (op.action != crdt::cell_action::update || c.names[where.table] != members_table ||
@@ -53,7 +61,6 @@ class admission {
     }
   }
 
- private:
   [[nodiscard]] bool may_admit(const replica_id& by, bool direct) const {
     const auto state = members_.state_of(by);
     return direct ? state == member_state::member : membership::counts(state);

@@ -62,7 +62,7 @@ class spare_records {
     }
     return record;
   }
-  void give(shared_bytes record) {
+  void give(shared_bytes& record) {
     constexpr std::size_t most = 1 << 20;
     const auto at = record.capacity() / step;
     if (record.empty() || at >= steps || !record.is_sole_owner()) return;
@@ -125,7 +125,7 @@ class change_feed {
     if (const auto kind = state::visible_change(before, after, parts))
       gathered_.emplace_back(table, key, std::move(before), after, *kind, local);
     else
-      spare_.give(std::move(before));
+      spare_.give(before);
   }
   /// Ends the changeset's batch.
   void finish(const change_origin& from) {
@@ -162,7 +162,7 @@ class change_feed {
           failed(std::current_exception());
         }
       }
-      for (auto& r : batch.records) spare_.give(std::move(r.before));
+      for (auto& r : batch.records) spare_.give(r.before);
     }
     delivering_ = false;
     sweep();

@@ -142,12 +142,14 @@ class intake {
     return {};
   }
 
-  /// Whether an accepted changeset concerns a table or field of that name.
+  /// Whether an accepted changeset concerns a table or field of that name. Precondition: the names
+  /// in them were looked up.
   [[nodiscard]] bool names(std::string_view name) const {
-    return std::any_of(accepted.begin(), accepted.end(), [&](const auto& a) {
-      const auto& all = a->parsed.names;
-      return std::find(all.begin(), all.end(), name) != all.end();
-    });
+    const auto index = state_.names.find(name);
+    return index && std::any_of(accepted.begin(), accepted.end(), [&](const auto& a) {
+             const auto& all = a->here.names;
+             return std::find(all.begin(), all.end(), *index) != all.end();
+           });
   }
 
   std::vector<candidate> accepted;
@@ -319,7 +321,9 @@ class intake {
   }
   // A copy of what the origin will have been once the batch is in.
   history::origin_state& staged(causal::replica_index origin) {
-    if (last_.staged != nullptr && last_.index == origin) return *last_.staged;
+    return last_.staged != nullptr && last_.index == origin ? *last_.staged : stage(origin);
+  }
+  history::origin_state& stage(causal::replica_index origin) {
     const auto [at, fresh] = staged_.try_emplace(origin);
     if (fresh) at->second = state_.origins[origin];
     return at->second;
