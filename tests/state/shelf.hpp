@@ -44,7 +44,7 @@ struct shelf {
     std::size_t left = n;
     from.for_each_to_write([&](const auto& s) {
       if (left-- == 0) return false;
-      records[{s.name().table, bytes{s.name().key.view()}}] = {s.packed.view(), s.position};
+      records[{s.name().table, bytes{s.name().key}}] = {s.packed.view(), s.position};
       return true;
     });
     from.written(n);

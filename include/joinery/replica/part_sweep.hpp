@@ -82,7 +82,7 @@ class part_sweep {
     bool waits = (*slot)->dirty();
     const auto prefix = state::parts_prefix(of);
     state.records.for_each_dirty(state::parts_of(of.table), prefix, [&](const auto& part) {
-      const auto& name = part.name();
+      const auto name = part.name();
       waits = waits || (name.table == state::parts_of(of.table) && name.key.starts_with(prefix));
       return false;
     });

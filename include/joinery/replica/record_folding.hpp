@@ -65,7 +65,7 @@ result<looked_up_part> load_part(state::working_set& records, C& cold, const par
   const auto cell = crdt::read_cell(slot.packed);
   const auto found = state::find_field(cell.value, field);
   if (!found.parts || cell.incarnation != op.incarnation) return none;
-  const auto& [table, key] = slot.name();
+  const auto [table, key] = slot.name();
   const state::short_part_key name{{table, key, field, found.parts},
                                    crdt::coalescing_key(op.type, op.delta)};
   if (rules.is_in_memory(found.parts))
@@ -153,7 +153,7 @@ class record_folding {
 
   // Null when it is to be left out.
   slot* find_part(state::generation made, state::field_id field, bytes_view delta) {
-    const auto& name = slot_->name();
+    const auto name = slot_->name();
     const auto table = state::parts_of(name.table);
     const state::short_part_key key{{name.table, name.key, field, made},
                                     crdt::coalescing_key(field.type, delta)};
@@ -164,7 +164,7 @@ class record_folding {
   }
 
   void take_apart(state::field_id field, std::size_t number) {
-    const auto& name = slot_->name();
+    const auto name = slot_->name();
     const state::part_group group{name.table, name.key, field,
                                   state::generation::at(rules_.epoch, position_, number)};
     state::take_apart(slot_->packed, field, group.made, [&](bytes_view begins, bytes part) {

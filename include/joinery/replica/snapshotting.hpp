@@ -123,7 +123,7 @@ class snapshotting {
       const bool full =
           count_ >= limits.snapshot_step_records || size >= limits.snapshot_step_bytes;
       if (full && count_ > 0) return false;
-      const auto& [table, key] = slot.name();
+      const auto [table, key] = slot.name();
       state.indexes.store(writer, state.vocabulary(), table, key, slot.packed);
       if (state::is_parts(table))
         history::put_part(writer, table, key, slot.position, slot.packed);

@@ -25,7 +25,8 @@ class overlay {
     for (std::size_t i = 0; i < slots.size(); ++i) {
       if (i + 2 * ahead < slots.size()) slots[i + 2 * ahead]->expect();
       if (i + ahead < slots.size()) slots[i + ahead]->packed.expect(1);
-      records_.push_back({slots[i]->name(), slots[i]->packed});
+      const auto name = slots[i]->name();
+      records_.push_back({{name.table, name.key}, slots[i]->packed});
     }
   }
 

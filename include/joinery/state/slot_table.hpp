@@ -58,7 +58,7 @@ class slot_table {
   void expect_item(std::uint64_t hash) const noexcept {
     if (places_.empty()) return;
     for (auto i = home(hash); places_[i].item != nullptr; i = next(i))
-      if (places_[i].hash == hash) return prefetch(places_[i].item, sizeof(T));
+      if (places_[i].hash == hash) return places_[i].item->expect();
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }

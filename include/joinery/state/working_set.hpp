@@ -53,19 +53,42 @@ class working_set {
     shared_bytes packed;
     std::uint64_t position = 0;
 
-    slot(record_name name, std::uint64_t hash) : name_(std::move(name)), hash_(hash) {}
     slot(const slot&) = delete;
     slot& operator=(const slot&) = delete;
+    static void operator delete(void* memory) noexcept { ::operator delete(memory); }
     [[nodiscard]] bool dirty() const noexcept { return dirty_; }
     /// By which the store's log may name it; 0 when it has none yet.
     [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
-    [[nodiscard]] const record_name& name() const noexcept { return name_; }
-    /// Tells the processor that it will be wanted soon.
-    void expect() const noexcept { prefetch(this, sizeof(slot)); }
+    [[nodiscard]] record_name_view name() const noexcept {
+      return {table_, {reinterpret_cast<const char*>(this + 1), key_size_}};
+    }
+    /// Tells the processor that it will be wanted soon, with a key of the usual size.
+    void expect() const noexcept { prefetch(this, sizeof(slot) + 16); }
 
    private:
     friend class working_set;
-    record_name name_;
+    // Its key stands behind it: one block for both.
+    struct room {
+      std::size_t size = 0;
+    };
+    static void* operator new(std::size_t size, room key) {
+      return ::operator new(on_heap(size + key.size) - sizeof(void*));
+    }
+    static void operator delete(void* memory, room) noexcept { ::operator delete(memory); }
+    slot() = default;
+    /// How many bytes it takes on the heap, with a key of so many.
+    static std::size_t memory(std::size_t key_size) noexcept {
+      return on_heap(sizeof(slot) + key_size);
+    }
+    // Precondition: it was made with room for the key.
+    void rename(const record_name_view& name) noexcept {
+      table_ = name.table;
+      key_size_ = static_cast<std::uint32_t>(name.key.size());
+      if (key_size_ > 0) std::memcpy(reinterpret_cast<char*>(this + 1), name.key.data(), key_size_);
+    }
+
+    name_index table_ = 0;
+    std::uint32_t key_size_ = 0;
     std::uint64_t hash_ = 0;
     slot* older_ = nullptr;  // neighbours in the order of use, of a clean one
     slot* newer_ = nullptr;
@@ -192,11 +215,11 @@ class working_set {
     newer_batch out;
     std::size_t size = 0;
     for_each_dirty(table, key, [&](const slot& s) {
-      if (s.name_.table != table) return false;
+      if (s.table_ != table) return false;
       out.more = out.records.size() >= limits.records || size >= limits.size;
       if (out.more) return false;
       size += s.packed.size();
-      out.records.emplace_back(s.name_.key, s.packed);
+      out.records.emplace_back(s.name().key, s.packed);
       return true;
     });
     return out;
@@ -210,7 +233,7 @@ class working_set {
     walked_ = true;
     std::vector<const slot*> fresh;  // in order, without changing what others look at
     for (const auto* f : fresh_)
-      if (!record_order{}(f->name_, from)) fresh.push_back(f);
+      if (!record_order{}(f->name(), from)) fresh.push_back(f);
     std::sort(fresh.begin(), fresh.end(), slot_order{});
     auto a = dirty_.lower_bound(from);
     auto b = writing_.lower_bound(from);
@@ -270,7 +293,7 @@ class working_set {
   }
   /// Parts go by the number of no record.
   [[nodiscard]] static bool needs_number(const slot& s) noexcept {
-    return s.number_ == 0 && !is_parts(s.name_.table);
+    return s.number_ == 0 && !is_parts(s.table_);
   }
   [[nodiscard]] std::size_t to_write() const noexcept { return writing_.size(); }
   [[nodiscard]] std::size_t dirty_count() const {
@@ -310,7 +333,7 @@ class working_set {
  private:
   struct slot_order {
     using is_transparent = void;
-    static record_name_view name(const slot* s) { return s->name_; }
+    static record_name_view name(const slot* s) { return s->name(); }
     static record_name_view name(const record_name_view& n) { return n; }
     bool operator()(const auto& a, const auto& b) const { return record_order{}(name(a), name(b)); }
   };
@@ -321,14 +344,18 @@ class working_set {
     return codec::checksum(n.key, seed_ ^ n.table);
   }
   slot* find(name_index table, bytes_view key, std::uint64_t hash) {
-    return slots_.find(hash,
-                       [&](const slot& s) { return s.name_.table == table && s.name_.key == key; });
+    return slots_.find(hash, [&](const slot& s) {
+      return s.table_ == table && s.key_size_ == key.size() &&
+             (key.empty() || std::memcmp(s.name().key.data(), key.data(), key.size()) == 0);
+    });
   }
-  slot& add(record_name name, std::uint64_t hash) {
-    if (spare_ == nullptr) spare_ = std::make_unique<slot>(record_name{}, 0);
+  slot& add(const record_name_view& name, std::uint64_t hash) {
+    const auto size = name.key.size();
+    if (spare_ == nullptr || slot::memory(spare_->key_size_) != slot::memory(size))
+      spare_.reset(new (slot::room{size}) slot);
     slots_.insert(hash, spare_.get());
     auto& fresh = *spare_.release();
-    fresh.name_ = std::move(name);
+    fresh.rename(name);
     fresh.hash_ = hash;
     fresh.position = 0;
     fresh.number_ = 0;
@@ -364,14 +391,13 @@ class working_set {
     s.position = position;
     weigh(s);
     ++changes_;
-    if (follow_changes && !is_parts(s.name().table)) touched_.push_back(s.name());
+    if (follow_changes && !is_parts(s.table_)) touched_.push_back({s.table_, s.name().key});
   }
 
   void weigh(slot& s) {
     constexpr std::size_t set_node = on_heap(5 * sizeof(void*));
     const auto before = s.weight_;
-    s.weight_ = on_heap(sizeof(slot)) + s.name_.key.memory() + s.packed.memory() +
-                (s.dirty_ ? set_node : 0);
+    s.weight_ = slot::memory(s.key_size_) + s.packed.memory() + (s.dirty_ ? set_node : 0);
     memory_ += s.weight_;
     memory_ -= before;
   }
