@@ -62,13 +62,17 @@ class spare_records {
     }
     return record;
   }
-  void give(shared_bytes& record) {
+  void give(shared_bytes& record) noexcept {
     constexpr std::size_t most = 1 << 20;
-    const auto at = record.capacity() / step;
+    const auto size = record.capacity();
+    const auto at = size / step;
     if (record.empty() || at >= steps || !record.is_sole_owner()) return;
-    if (size_ + record.capacity() > most) *this = {};  // what nobody took is of other sizes
-    size_ += record.capacity();
-    given_[at].push_back(std::move(record));
+    if (size_ + size > most) *this = {};  // what nobody took is of other sizes
+    try {
+      given_[at].push_back(std::move(record));
+      size_ += size;
+    } catch (const std::bad_alloc&) {  // then it is not kept
+    }
   }
 
  private:
