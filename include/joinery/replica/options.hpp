@@ -57,7 +57,8 @@ struct replica_options {
   /// How many records one step of clean-up looks at.
   std::size_t clean_up_records = 256;
 
-  /// Records in memory beyond this many bytes are dropped once the snapshot has them.
+  /// Records in memory beyond this many bytes are dropped once the snapshot has them. While
+  /// somebody watches, up to 1 MiB for copies of records that change comes on top.
   std::size_t cache_bytes = 64u << 20;
   /// A set, tally or map that takes more bytes than this in its record is taken apart: its entries
   /// stand beside the record, each for itself. Fields that an index lists stay whole.

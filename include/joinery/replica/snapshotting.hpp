@@ -117,7 +117,8 @@ class snapshotting {
   void write_step(W& writer, replica_state& state, const replica_options& limits) {
     std::size_t size = 0;
     count_ = 0;
-    state.parts.stored = state.last_position;
+    // While the tail is replayed nothing is known yet of what an earlier process stored.
+    state.parts.stored = std::max(state.parts.stored, state.last_position);
     numbers_ = state.numbers.begin();
     state.records.for_each_to_write([&](const auto& slot) {
       const bool full =
