@@ -58,10 +58,7 @@ class short_bytes {
   friend auto operator<=>(const short_bytes& a, const short_bytes& b) noexcept {
     return a.view() <=> b.view();
   }
-  friend bool operator==(const short_bytes& a, bytes_view b) noexcept {
-    const auto at = a.view().data();
-    return a.size_ == b.size() && (b.empty() || std::memcmp(at, b.data(), b.size()) == 0);
-  }
+  friend bool operator==(const short_bytes& a, bytes_view b) noexcept { return a.view() == b; }
   friend auto operator<=>(const short_bytes& a, bytes_view b) noexcept { return a.view() <=> b; }
 
  private:

@@ -10,8 +10,7 @@
 // Thread-safety: as the view or writer that is passed in.
 #pragma once
 
-#include <cstring>
-
+#include "joinery/base/built_key.hpp"
 #include "joinery/history/sealed.hpp"
 
 namespace joinery::history {
@@ -19,37 +18,25 @@ namespace joinery::history {
 /// Numbers are below this: records beyond have none, and entries name them in full.
 inline constexpr std::uint32_t most_numbers = 1u << 16;
 
-inline bytes record_key(std::uint32_t table, bytes_view key) {
-  bytes full(4 + key.size(), '\0');
+namespace detail {
+
+inline void write_record_key(std::uint32_t table, bytes_view key, char* to) noexcept {
   for (std::size_t i = 0; i < 4; ++i)
-    full[i] = static_cast<char>(static_cast<std::uint8_t>(table >> (24 - 8 * i)));
-  key.copy(full.data() + 4, key.size());
-  return full;
+    to[i] = static_cast<char>(static_cast<std::uint8_t>(table >> (24 - 8 * i)));
+  key.copy(to + 4, key.size());
 }
 
-/// The same without asking the allocator, as nearly all keys are short.
-class short_record_key {
- public:
-  short_record_key(std::uint32_t table, bytes_view key) {
-    if (key.size() > sizeof room_ - 4) {
-      long_ = record_key(table, key);
-      view_ = long_;
-      return;
-    }
-    for (std::size_t i = 0; i < 4; ++i)
-      room_[i] = static_cast<char>(static_cast<std::uint8_t>(table >> (24 - 8 * i)));
-    if (!key.empty()) std::memcpy(room_ + 4, key.data(), key.size());
-    view_ = {room_, 4 + key.size()};
-  }
-  short_record_key(const short_record_key&) = delete;
-  short_record_key& operator=(const short_record_key&) = delete;
-  operator bytes_view() const noexcept { return view_; }
+}  // namespace detail
 
- private:
-  char room_[68];
-  bytes long_;
-  bytes_view view_;
-};
+inline bytes record_key(std::uint32_t table, bytes_view key) {
+  bytes full(4 + key.size(), '\0');
+  detail::write_record_key(table, key, full.data());
+  return full;
+}
+/// The same to look something up by.
+inline built_key<68> short_record_key(std::uint32_t table, bytes_view key) {
+  return {4 + key.size(), [&](char* to) { detail::write_record_key(table, key, to); }};
+}
 
 template <storage_writer W>
 void put_record(W& to, std::uint32_t table, bytes_view key, std::uint64_t position,

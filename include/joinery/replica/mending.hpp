@@ -196,7 +196,6 @@ class mending {
     if (!replayed)
       return repairs_.stop(self().storage_, self().state_, replayed.error(), self().now_ms());
     repairs_.go_on();
-    self().state_.parts.stored = self().state_.last_position;
     static_cast<void>(self().gather_indexed());
     self().all_is_durable();
     return repairs_.settle(self().storage_, self().state_, self().now_ms());

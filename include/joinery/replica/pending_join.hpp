@@ -92,7 +92,7 @@ template <history::storage_view V>
 result<std::optional<state::stored_record>> read_record(V& view, const pending_join* join,
                                                         state::name_index table, bytes_view key) {
   std::optional<state::stored_record> found;
-  const history::short_record_key full{table, key};
+  const auto full = history::short_record_key(table, key);
   if (const auto value = view.get(history::area::records, full)) {
     const auto record = history::unsealed_record(full, *value);
     if (!record) return history::damaged_entry(history::area::records, full);

@@ -66,8 +66,8 @@ result<looked_up_part> load_part(state::working_set& records, C& cold, const par
   const auto found = state::find_field(cell.value, field);
   if (!found.parts || cell.incarnation != op.incarnation) return none;
   const auto [table, key] = slot.name();
-  const state::short_part_key name{{table, key, field, found.parts},
-                                   crdt::coalescing_key(op.type, op.delta)};
+  const auto name = state::short_part_key({table, key, field, found.parts},
+                                          crdt::coalescing_key(op.type, op.delta));
   if (rules.is_in_memory(found.parts))
     return looked_up_part{found.parts, &records.obtain(state::parts_of(table), name)};
   auto part = records.load(cold, state::parts_of(table), name);
@@ -155,8 +155,8 @@ class record_folding {
   slot* find_part(state::generation made, state::field_id field, bytes_view delta) {
     const auto name = slot_->name();
     const auto table = state::parts_of(name.table);
-    const state::short_part_key key{{name.table, name.key, field, made},
-                                    crdt::coalescing_key(field.type, delta)};
+    const auto key = state::short_part_key({name.table, name.key, field, made},
+                                           crdt::coalescing_key(field.type, delta));
     auto* part = records_.find(table, key);
     // Of a generation that was looked up, only a damaged part is not there.
     if (part != nullptr || made.position() <= rules_.prepared) return part;

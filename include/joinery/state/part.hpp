@@ -14,6 +14,7 @@
 
 #include <functional>
 
+#include "joinery/base/built_key.hpp"
 #include "joinery/base/cursor.hpp"
 #include "joinery/base/shared_bytes.hpp"
 #include "joinery/crdt/kind.hpp"
@@ -106,26 +107,11 @@ inline bytes part_key(const part_group& g, bytes_view element) {
   detail::write_part_key(g, part, out.data());
   return out;
 }
-/// The same without asking the allocator, as nearly all keys are short.
-class short_part_key {
- public:
-  short_part_key(const part_group& g, bytes_view element) {
-    const auto part = beginning(element);
-    const auto size = detail::part_key_size(g, part);
-    if (size > sizeof room_) long_.resize(size);
-    auto* const at = size > sizeof room_ ? long_.data() : room_;
-    detail::write_part_key(g, part, at);
-    view_ = {at, size};
-  }
-  short_part_key(const short_part_key&) = delete;
-  short_part_key& operator=(const short_part_key&) = delete;
-  operator bytes_view() const noexcept { return view_; }
-
- private:
-  char room_[128];
-  bytes long_;
-  bytes_view view_;
-};
+/// The same to look something up by.
+inline built_key<128> short_part_key(const part_group& g, bytes_view element) {
+  const auto part = beginning(element);
+  return {detail::part_key_size(g, part), [&](char* to) { detail::write_part_key(g, part, to); }};
+}
 /// How the keys of the group's parts begin.
 inline bytes parts_prefix(const part_group& g) { return part_key(g, {}); }
 

@@ -86,8 +86,7 @@ class slot_index {
   }
 
   std::vector<std::uint64_t> entries_;
-  std::size_t count_ =
-      0;  ///< how often something was put since it was built, and what it held then
+  std::size_t count_ = 0;  ///< what it held when it was built, and what was put since
 };
 
 }  // namespace joinery::codec::transit
