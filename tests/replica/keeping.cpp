@@ -71,6 +71,22 @@ TEST_CASE("changes between the steps of a snapshot are in the store whenever it 
   }
 }
 
+TEST_CASE("the nearer a snapshot is, the fewer records it would have to put in order") {
+  memory_storage disk;
+  detail::replica_state state;
+  detail::snapshotting snapshots;
+  replica_options limits;
+  limits.snapshot_records = 1000;
+  for (int n = 1; n < 1000; ++n) {
+    auto& slot = state.records.make(0, key(n * 7 % 1000), 1);
+    slot.packed = bytes_view{"a record"};
+    state.records.changed(slot, 1);
+    snapshots.keep_up(disk, state, limits);
+    CHECK(state.records.out_of_order() <= static_cast<std::size_t>(n * (1000 - n) / 1000));
+  }
+  CHECK(state.records.dirty_count() == 999);
+}
+
 TEST_CASE("a replay skips what a record already holds") {
   // Counters tell: a replay that does not skip counts twice.
   peer a{1};

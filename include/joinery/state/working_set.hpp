@@ -263,6 +263,11 @@ class working_set {
     if (std::exchange(walked_, false)) but = 0;
     for (; fresh_.size() > but; fresh_.pop_back()) dirty_.insert(fresh_.back());
   }
+  /// How many of what is dirty `begin_writing` would have to put in order.
+  [[nodiscard]] std::size_t out_of_order() const {
+    const std::lock_guard lock(ordering_);
+    return fresh_.size();
+  }
   /// Whatever is dirty now is to be written; precondition: nothing is.
   void begin_writing() {
     put_in_order();
