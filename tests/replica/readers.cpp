@@ -26,6 +26,50 @@ errc code_of(const std::function<void()>& body) {
   return errc{};
 }
 
+/// A storage that gives up what is pinned, as LMDB's does when it grows, the next `times` times
+/// before anything is read from it.
+class growing_storage {
+ public:
+  class pinned {
+   public:
+    pinned(memory_storage::pinned in, bool ended) : in_(std::move(in)), ended_(ended) {}
+    template <class Body>
+    result<> read(Body&& body) {
+      if (ended_) return error{errc::reader_expired, "the store had to grow", "", ""};
+      return in_.read(std::forward<Body>(body));
+    }
+
+   private:
+    memory_storage::pinned in_;
+    bool ended_;
+  };
+
+  explicit growing_storage(std::shared_ptr<int> times) : times_(std::move(times)) {}
+
+  template <class Body>
+  result<> write(Body&& body) {
+    return in_.write(std::forward<Body>(body));
+  }
+  template <class Body>
+  result<> read(Body&& body) {
+    return in_.read(std::forward<Body>(body));
+  }
+  result<> sync() { return in_.sync(); }
+  result<pinned> pin() {
+    auto made = in_.pin();
+    if (!made) return made.error();
+    const bool ended = *times_ > 0;
+    if (ended) --*times_;
+    return pinned{std::move(*made), ended};
+  }
+  [[nodiscard]] history::durability mode() const { return in_.mode(); }
+  [[nodiscard]] bool read_only() const { return in_.read_only(); }
+
+ private:
+  memory_storage in_;
+  std::shared_ptr<int> times_;
+};
+
 struct opened {
   manual_clock time{1'000'000};
   prng dice{5};
@@ -120,6 +164,19 @@ TEST_CASE("a walk of a reader is not disturbed by what its callback writes to th
   });
   CHECK(count == 700);
   CHECK(sum == 700);
+}
+
+TEST_CASE("a reader that is made while the store grows is made all the same") {
+  opened o;
+  const auto times = std::make_shared<int>(0);
+  auto db = replica<app, growing_storage>::open(growing_storage{times}, o.options).value();
+  name(db, 1, 7);
+  *times = 3;
+  CHECK(*db.reader().value().find<athlete>(key_of(1))->name == 7);
+  CHECK(*times == 0);
+  *times = 1'000;  // no store grows that often
+  CHECK(db.reader().error().code == errc::reader_expired);
+  CHECK(db.status().readers == 0);
 }
 
 TEST_CASE("a reader of a store on disk does not keep it from growing") {

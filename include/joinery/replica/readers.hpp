@@ -34,14 +34,9 @@ class readers {
     if (suspended_)
       return error{errc::locked, "the replica is being opened anew, under another id", "",
                    "try again"};
-    auto pinned = storage.pin();
-    if (!pinned) return pinned.error();
     damage known;
-    auto looked = pinned->read([&](auto& view) -> result<> {
-      known.load(view);
-      return {};
-    });
-    if (!looked) return looked.error();
+    auto pinned = read_once(storage, [&](auto& view) { known.load(view); });
+    if (!pinned) return pinned.error();
     const std::lock_guard lock(mutex_);
     auto out = std::make_shared<image>(std::move(*pinned), newer(state), indexes(state), state.seen,
                                        state.last_position, now_ms, std::move(known), join, tail,
@@ -81,6 +76,23 @@ class readers {
   }
 
  private:
+  // A storage that has to grow gives up what is pinned, also before anything was read from it.
+  template <class F>
+  static result<typename S::pinned> read_once(S& storage, F&& read) {
+    constexpr int growing_meanwhile = 8;
+    for (int tried = 1;; ++tried) {
+      auto pinned = storage.pin();
+      if (!pinned) return pinned;
+      const auto looked = pinned->read([&](auto& view) -> result<> {
+        read(view);
+        return {};
+      });
+      if (looked) return pinned;
+      if (looked.error().code != errc::reader_expired || tried == growing_meanwhile)
+        return looked.error();
+    }
+  }
+
   // One that was made before the clock was set back is as old as can be.
   static std::uint64_t age(const image& i, std::uint64_t now_ms) {
     return now_ms < i.made_ms() ? ~std::uint64_t{0} : now_ms - i.made_ms();
