@@ -252,7 +252,9 @@ class engine : public detail::mending<engine<Storage>>,
   [[nodiscard]] const schema::descriptor& descriptor() const { return options_.descriptor; }
   [[nodiscard]] std::uint64_t log_end() const { return durable_position_ + 1; }
 
-  [[nodiscard]] std::vector<history::head> heads() { return durable_heads_; }
+  [[nodiscard]] std::vector<history::head> heads() {
+    return durable_heads_ ? *durable_heads_ : all_heads();
+  }
 
   /// Visits the durable log: `each(position, origin, seq, changeset) -> bool`, false stops.
   template <class F>
@@ -420,11 +422,27 @@ class engine : public detail::mending<engine<Storage>>,
 
   void all_is_durable() {
     durable_position_ = state_.last_position;
-    durable_heads_.clear();
+    durable_heads_.reset();
+    if (storage_.mode() == history::durability::interval) durable_heads_ = all_heads();
+  }
+  [[nodiscard]] std::vector<history::head> all_heads() const {
+    std::vector<history::head> out;
+    out.reserve(state_.origins.size());
     for (causal::replica_index r = 0; r < state_.origins.size(); ++r) {
       const auto& o = state_.origins[r];
-      if (o.seq > 0) durable_heads_.push_back({state_.replicas[r], o.seq, o.chain});
+      if (o.seq > 0) out.push_back({state_.replicas[r], o.seq, o.chain});
     }
+    return out;
+  }
+  /// The last durable changeset of this replica's own; 0 when there is none.
+  [[nodiscard]] std::uint64_t own_durable() const {
+    if (!durable_heads_) {
+      const auto own = state_.replicas.find(state_.self);
+      return own && *own < state_.origins.size() ? state_.origins[*own].seq : 0;
+    }
+    for (const auto& h : *durable_heads_)
+      if (h.origin == state_.self) return h.seq;
+    return 0;
   }
 
   result<> load() {
@@ -479,8 +497,10 @@ class engine : public detail::mending<engine<Storage>>,
   detail::upkeep upkeep_;
   detail::retention retention_;
   detail::changeset_pool spare_changesets_;
-  std::vector<history::head> durable_heads_;
+  // Where the log is durable up to, and the heads there; none while they are those of the state, as
+  // after each commit that is durable: with thousands of origins nobody lists them each time.
   std::uint64_t durable_position_ = 0;
+  std::optional<std::vector<history::head>> durable_heads_;
   std::uint64_t last_sync_ms_ = 0;
   bool read_only_ = false;
   // Last: closed before what they read from.

@@ -50,9 +50,7 @@ class identity_of {
   }
   /// To be called before what is durable is sent to a peer: it may be known from now on.
   result<> offer() {
-    std::uint64_t last = 0;
-    for (const auto& h : self().durable_heads_)
-      if (h.origin == state().self) last = h.seq;
+    const auto last = self().own_durable();
     if ((last <= marks_.offered && !unnoted_) || self().read_only_) return {};
     auto done = self().storage_.write([&](auto& writer) -> result<> {
       own_marks::put_offered(writer, last);
@@ -161,6 +159,7 @@ class identity_of {
   result<> reload() {
     self().readers_->suspend(state(), true);
     self().drop_tail();
+    self().durable_heads_ = self().heads();  // what peers see until the state is there again
     self().state_ = {};
     self().held_ = {};
     self().snapshots_ = {};
