@@ -26,6 +26,15 @@ inline bool comes_before(bytes_view a, bytes_view b) noexcept {
   return a < b;
 }
 
+/// As `a.compare(b)`. What stands behind the type of an encoded value decides nearly always.
+[[gnu::always_inline]] inline int compare_keys(bytes_view a, bytes_view b) {
+  const auto two = [](bytes_view key) {
+    return static_cast<std::uint8_t>(key[0]) << 8 | static_cast<std::uint8_t>(key[1]);
+  };
+  if (a.size() > 1 && b.size() > 1 && two(a) != two(b)) return two(a) - two(b);
+  return a.compare(b);
+}
+
 /// Both ends of a string of up to 16 bytes: with its size they say all of it.
 struct string_ends {
   [[gnu::always_inline]] explicit string_ends(bytes_view s) noexcept {

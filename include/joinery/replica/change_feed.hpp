@@ -11,7 +11,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -20,6 +19,7 @@
 #include <utility>
 
 #include "joinery/base/error.hpp"
+#include "joinery/replica/spare_records.hpp"
 #include "joinery/state/change.hpp"
 
 namespace joinery {
@@ -42,44 +42,6 @@ struct watch_filter {
 };
 
 namespace detail {
-
-/// The memory of records that nobody looks at any more. What a watcher is to see makes a copy of
-/// each record that changes, and the allocator would take longer than the copying.
-class spare_records {
- public:
-  /// `record` as it is. It may become a copy of itself, in memory that was given here.
-  [[nodiscard]] shared_bytes keep(shared_bytes& record) {
-    constexpr std::size_t growth = 16;  // more than most changes add
-    if (record.empty()) return record;
-    const auto fits = (record.size() + growth + step - 1) / step;
-    for (auto at = fits; at < std::min(fits + 3, steps); ++at) {
-      if (given_[at].empty()) continue;
-      auto copy = std::move(given_[at].back());
-      given_[at].pop_back();
-      size_ -= copy.capacity();
-      copy.overwrite(record);
-      return std::exchange(record, std::move(copy));
-    }
-    return record;
-  }
-  void give(shared_bytes& record) noexcept {
-    constexpr std::size_t most = 1 << 20;
-    const auto size = record.capacity();
-    const auto at = size / step;
-    if (record.empty() || at >= steps || !record.is_sole_owner()) return;
-    if (size_ + size > most) *this = {};  // what nobody took is of other sizes
-    try {
-      given_[at].push_back(std::move(record));
-      size_ += size;
-    } catch (const std::bad_alloc&) {  // then it is not kept
-    }
-  }
-
- private:
-  static constexpr std::size_t step = 32, steps = 64;
-  std::array<std::vector<shared_bytes>, steps> given_;  // by capacity; each with one owner
-  std::size_t size_ = 0;
-};
 
 class change_feed {
  public:

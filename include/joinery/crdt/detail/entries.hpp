@@ -6,6 +6,7 @@
 // Thread-safety: pure functions.
 #pragma once
 
+#include "joinery/base/comparing.hpp"
 #include "joinery/base/cursor.hpp"
 #include "joinery/crdt/detail/splice.hpp"
 
@@ -42,15 +43,6 @@ struct entry_place {
   std::size_t size = 0;  ///< of the whole entry; 0 when there is none
   bytes_view payload;
 };
-
-/// As `a.compare(b)`. What stands behind the type of an encoded value decides nearly always.
-[[gnu::always_inline]] inline int compare_keys(bytes_view a, bytes_view b) {
-  const auto two = [](bytes_view key) {
-    return static_cast<std::uint8_t>(key[0]) << 8 | static_cast<std::uint8_t>(key[1]);
-  };
-  if (a.size() > 1 && b.size() > 1 && two(a) != two(b)) return two(a) - two(b);
-  return a.compare(b);
-}
 
 inline entry_place find_entry(bytes_view packed, bytes_view key) {
   byte_reader in{packed};
