@@ -1,7 +1,7 @@
 // Local transactions in memory, of ten operations each: built, stamped, checked, encoded, logged
 // and folded into the state, with a watcher told. The limit is the skeleton's, which encodes the
 // same operations and takes them in, and does nothing else.
-// Lines: local local/records:
+// Lines: local local/records: local/replicas:
 #include "fitness_engine.hpp"
 #include "skeleton.hpp"
 
@@ -34,13 +34,25 @@ double skeleton_once(const fitness_workload& w, const transactions& all) {
   return static_cast<double>(ops) / took;
 }
 
-sample local(std::uint32_t records) {
+/// What so many others wrote: one record each, in a table of their own.
+void meet_others(memory_engine& e, std::uint32_t count) {
+  std::vector<bytes> all;
+  for (std::uint32_t r = 1; r <= count; ++r) {
+    joinery::codec::changeset_writer tx;
+    tx.add("others", fitness_key(r), {joinery::crdt::cell_action::create, 1, {}, {}, {}});
+    all.push_back(tx.encode(fitness_writer(r), 1, std::uint64_t{1'767'225'600'000} << 16, {}));
+  }
+  feed(e, all);
+}
+
+sample local(std::uint32_t records, std::uint32_t others = 0) {
   const auto& w = fitness(records, 100'000, 1);
   static std::map<std::uint32_t, transactions> made;
   auto& all = made[records];
   if (all.empty()) all = of_ten(w.ops[0]);
 
   auto e = with_base(w);
+  meet_others(e, others);
   std::size_t told = 0;
   const auto watching = e.watch({std::string{fitness_table}, {}, {}, false},
                                 [&](const auto& batch) { told += batch.records.size(); });
@@ -66,5 +78,8 @@ int main(int argc, char** argv) {
   line("local", {"op/s", measure::at_least, 3e6}, [] { return local(10'000); });
   for (const std::uint32_t records : {100'000u, 1'000'000u})
     line("local/records:" + std::to_string(records), {"op/s"}, [=] { return local(records); });
+  for (const std::uint32_t replicas : {2u, 16u, 128u, 1024u})  // it knows, itself included
+    line("local/replicas:" + std::to_string(replicas), {"op/s"},
+         [=] { return local(10'000, replicas - 1); });
   return run(argc, argv);
 }
