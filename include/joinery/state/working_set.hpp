@@ -328,10 +328,10 @@ class working_set {
     ++changes_;
   }
   /// How many bytes the records in memory take, with what lies free between blocks of many sizes
-  /// that come and go: 3 % of them, measured, and a little more to be sure.
+  /// that come and go: 5 % of them, measured, and a little more to be sure.
   [[nodiscard]] std::size_t memory() const noexcept {
     const auto blocks = memory_ + slots_.memory();
-    return blocks + blocks / 24;
+    return blocks + blocks / 16;
   }
   [[nodiscard]] std::size_t size() const noexcept { return slots_.size(); }
 
