@@ -127,7 +127,8 @@ constexpr std::uint16_t reversed(unsigned code, unsigned length) noexcept {
 
 }  // namespace detail
 
-/// Gives each symbol that was counted to `each(coded_symbol)`. A single one has the one bit 0.
+/// Gives each symbol that was counted to `each(coded_symbol)`, the shortest codes first. A single
+/// one has the one bit 0.
 template <class F>
 void assign_codes(const symbol_counts& counts, F&& each) {
   std::array<std::uint32_t, symbol_count> order, depths;

@@ -8,6 +8,7 @@
 // Thread-safety: none; one model belongs to one stream.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -171,7 +172,7 @@ class model_reader {
   /// What the next bits begin with: `model_writer::most_along` are left behind it.
   [[gnu::always_inline]] got get(std::uint64_t word) {
     if (!table_) return get_new(word, 0);
-    const unsigned entry = (*table_)[word & detail::low_bits(longest_code)];
+    const unsigned entry = (*table_)[word & looked_at_];
     const auto symbol = entry >> 4, size = entry & 15u;
     if (symbol == escape_symbol) return get_new(word >> size, size);
     if (history_.count(symbol)) renew();
@@ -203,7 +204,7 @@ class model_reader {
       auto word = in.peek();
       unsigned used = 0;
       for (; used <= enough && n < most; ++n) {
-        const unsigned entry = (*table_)[word & detail::low_bits(longest_code)];
+        const unsigned entry = (*table_)[word & looked_at_];
         stopped = entry >> 4 == escape_symbol;
         if (stopped) break;
         history_.count_in_run(entry >> 4);
@@ -225,17 +226,22 @@ class model_reader {
   [[gnu::noinline]] void renew() { make_code(history_.renew()); }
   void make_code(const symbol_counts& counts) {
     if (!table_) table_ = std::make_unique<table>();
+    unsigned bits = 0;  // by so many it is filled
     assign_codes(counts, [&](const coded_symbol& c) {
       known_[c.symbol] = true;
-      const auto entry = static_cast<std::uint16_t>(c.symbol << 4 | c.length);
-      for (std::size_t at = c.code; at < table_->size(); at += std::size_t{1} << c.length)
-        (*table_)[at] = entry;
+      for (; bits < c.length; ++bits) {  // shorter codes came first: one bit more repeats them
+        const auto size = std::ptrdiff_t{1} << bits;
+        std::copy_n(table_->begin(), size, table_->begin() + size);
+      }
+      (*table_)[c.code] = static_cast<std::uint16_t>(c.symbol << 4 | c.length);
     });
+    looked_at_ = detail::low_bits(bits);
   }
 
   detail::symbol_history history_;
   std::array<bool, symbol_count> known_{};
   std::unique_ptr<table> table_;  ///< by the next bits: symbol << 4 | length of its code
+  std::uint64_t looked_at_ = 0;   ///< these of them: as many as the longest code has
 };
 
 /// A number: a symbol that says how large it is, with its two highest bits after the first, and
