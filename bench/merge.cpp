@@ -2,7 +2,7 @@
 // on one thread; encoded changesets in, state and change events out, with every check of the real
 // path. The limit is the skeleton's, which decodes, looks up and compares the same operations and
 // checks nothing.
-// Lines: merge merge-unwatched merge-snapshots merge-1M merge/records: merge/replicas:
+// Lines: merge merge-unwatched merge-snapshots merge-floor merge-1M merge/records: merge/replicas:
 #include "fitness_engine.hpp"
 #include "skeleton.hpp"
 
@@ -124,6 +124,32 @@ sample merge(const fitness_workload& w, bool watched,
   return s;
 }
 
+/// What no state is needed for: changesets are taken apart, with all limits, and chained.
+sample merge_floor(const fitness_workload& w) {
+  std::size_t ops = 0;
+  joinery::codec::changeset taken;
+  std::vector<joinery::crypto::digest> chains(w.replica_count);
+  const auto took = seconds_of_core([&] {
+    for (std::uint32_t r = 1; r < w.replica_count; ++r)
+      for (const auto& data : w.changesets[r]) {
+        joinery::codec::decode_changeset(data, taken).value();
+        chains[r] = joinery::history::chain_next(chains[r], data);
+        ops += taken.ops.size();
+      }
+  });
+  check(ops == merged_by(w), "every operation was taken apart");
+  for (std::uint32_t r = 1; r < w.replica_count; ++r) {
+    joinery::crypto::digest again;
+    for (const auto& data : w.changesets[r]) again = joinery::history::chain_next(again, data);
+    check(again == chains[r], "the chain of each writer");
+  }
+  sample s;
+  s.joinery = static_cast<double>(ops) / took;
+  s.limit = median_of(9, [&] { return skeleton_once(w); });
+  s.seconds = took;
+  return s;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -131,6 +157,7 @@ int main(int argc, char** argv) {
   line("merge", {"op/s", measure::ratio_at_least, 0.33}, [=] { return small(true); });
   line("merge-unwatched", {"op/s"}, [=] { return small(false); });
   line("merge-snapshots", {"op/s"}, [] { return merge(fitness(10'000), true, with_snapshots()); });
+  line("merge-floor", {"op/s"}, [] { return merge_floor(fitness(10'000)); });
   line("merge/records:100000", {"op/s"}, [] { return merge(fitness(100'000), true); });
   line("merge-1M", {"op/s", measure::at_least, 4e6}, [] {
     static long_merge m{1'000'000};
