@@ -163,7 +163,7 @@ class bootstrap {
       return {};
     });
     if (!done) return done.error();
-    if (position && *position > self().durable_position_) position.reset();
+    if (position && *position > self().durable_.position()) position.reset();
     return position;
   }
 

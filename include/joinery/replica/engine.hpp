@@ -16,6 +16,7 @@
 #include "joinery/replica/bootstrap.hpp"
 #include "joinery/replica/committing.hpp"
 #include "joinery/replica/describing.hpp"
+#include "joinery/replica/durable_log.hpp"
 #include "joinery/replica/identity.hpp"
 #include "joinery/replica/intake.hpp"
 #include "joinery/replica/large_fields.hpp"
@@ -124,7 +125,7 @@ class engine : public detail::mending<engine<Storage>>,
     if (auto done = this->tend_members(); !done) return done;
     if (auto done = this->sweep_parts(); !done) return done;
     static_cast<void>(this->trim_log());
-    const bool unsynced = durable_position_ < state_.last_position || this->local_unsynced();
+    const bool unsynced = durable_.position() < state_.last_position || this->local_unsynced();
     if (unsynced && sync_is_due()) return flush();
     return {};
   }
@@ -133,7 +134,7 @@ class engine : public detail::mending<engine<Storage>>,
   result<> flush() {
     if (storage_.read_only() || repairs_.stopped_at()) return {};
     last_sync_ms_ = now_ms();
-    if (durable_position_ == state_.last_position && !this->local_unsynced()) return {};
+    if (durable_.position() == state_.last_position && !this->local_unsynced()) return {};
     if (auto done = storage_.sync(); !done) return done;
     this->local_synced();
     all_is_durable();
@@ -225,7 +226,7 @@ class engine : public detail::mending<engine<Storage>>,
     s.changesets = state_.seen.total();
     s.log_floor = retention_.floor().position;
     s.log_bytes = retention_.log_bytes(state_);
-    s.durable = durable_position_;
+    s.durable = durable_.position();
     s.snapshot = snapshots_.position();
     for (causal::replica_index r = 0; r < state_.seen.size(); ++r)
       s.replicas += state_.seen.at(r) > 0 ? 1 : 0;
@@ -250,11 +251,9 @@ class engine : public detail::mending<engine<Storage>>,
   [[nodiscard]] space_id space() const { return state_.space; }
   [[nodiscard]] replica_id self() const { return state_.self; }
   [[nodiscard]] const schema::descriptor& descriptor() const { return options_.descriptor; }
-  [[nodiscard]] std::uint64_t log_end() const { return durable_position_ + 1; }
+  [[nodiscard]] std::uint64_t log_end() const { return durable_.position() + 1; }
 
-  [[nodiscard]] std::vector<history::head> heads() {
-    return durable_heads_ ? *durable_heads_ : all_heads();
-  }
+  [[nodiscard]] std::vector<history::head> heads() const { return durable_.heads(state_); }
 
   /// Visits the durable log: `each(position, origin, seq, changeset) -> bool`, false stops.
   template <class F>
@@ -263,7 +262,7 @@ class engine : public detail::mending<engine<Storage>>,
     auto read = storage_.read([&](auto& view) -> result<> {
       result<> outcome;
       const auto visit = [&](std::uint64_t at, bytes_view data) {
-        if (at > durable_position_) return false;
+        if (at > durable_.position()) return false;
         next = at + 1;
         const auto name = codec::peek_dot(data);
         if (name) return static_cast<bool>(each(at, name->first, name->second, data));
@@ -421,28 +420,7 @@ class engine : public detail::mending<engine<Storage>>,
   }
 
   void all_is_durable() {
-    durable_position_ = state_.last_position;
-    durable_heads_.reset();
-    if (storage_.mode() == history::durability::interval) durable_heads_ = all_heads();
-  }
-  [[nodiscard]] std::vector<history::head> all_heads() const {
-    std::vector<history::head> out;
-    out.reserve(state_.origins.size());
-    for (causal::replica_index r = 0; r < state_.origins.size(); ++r) {
-      const auto& o = state_.origins[r];
-      if (o.seq > 0) out.push_back({state_.replicas[r], o.seq, o.chain});
-    }
-    return out;
-  }
-  /// The last durable changeset of this replica's own; 0 when there is none.
-  [[nodiscard]] std::uint64_t own_durable() const {
-    if (!durable_heads_) {
-      const auto own = state_.replicas.find(state_.self);
-      return own && *own < state_.origins.size() ? state_.origins[*own].seq : 0;
-    }
-    for (const auto& h : *durable_heads_)
-      if (h.origin == state_.self) return h.seq;
-    return 0;
+    durable_.reaches(state_, storage_.mode() == history::durability::commit);
   }
 
   result<> load() {
@@ -497,10 +475,7 @@ class engine : public detail::mending<engine<Storage>>,
   detail::upkeep upkeep_;
   detail::retention retention_;
   detail::changeset_pool spare_changesets_;
-  // Where the log is durable up to, and the heads there; none while they are those of the state, as
-  // after each commit that is durable: with thousands of origins nobody lists them each time.
-  std::uint64_t durable_position_ = 0;
-  std::optional<std::vector<history::head>> durable_heads_;
+  detail::durable_log durable_;
   std::uint64_t last_sync_ms_ = 0;
   bool read_only_ = false;
   // Last: closed before what they read from.

@@ -50,7 +50,7 @@ class identity_of {
   }
   /// To be called before what is durable is sent to a peer: it may be known from now on.
   result<> offer() {
-    const auto last = self().own_durable();
+    const auto last = self().durable_.own(state());
     if ((last <= marks_.offered && !unnoted_) || self().read_only_) return {};
     auto done = self().storage_.write([&](auto& writer) -> result<> {
       own_marks::put_offered(writer, last);
@@ -159,7 +159,7 @@ class identity_of {
   result<> reload() {
     self().readers_->suspend(state(), true);
     self().drop_tail();
-    self().durable_heads_ = self().heads();  // what peers see until the state is there again
+    self().durable_.hold(state());  // what peers see until the state is there again
     self().state_ = {};
     self().held_ = {};
     self().snapshots_ = {};

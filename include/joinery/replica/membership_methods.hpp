@@ -47,7 +47,7 @@ class membership_methods {
     auto& e = whole();
     if (e.tail_) return {};  // until all is folded in
     auto cold = e.cold();
-    return e.upkeep_.step(e.storage_, e.state_, cold, e.retention_.floor(), e.durable_position_,
+    return e.upkeep_.step(e.storage_, e.state_, cold, e.retention_.floor(), e.durable_.position(),
                           e.options_.clean_up_records, e.state_.records.dirty_count() == 0);
   }
   void members_after_write() {

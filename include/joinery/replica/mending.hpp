@@ -209,7 +209,7 @@ class mending {
     auto done = self().storage_.read([&](auto& view) -> result<> {
       auto position = history::find_position(view, {*index, seq});
       if (!position) return position.error();
-      if (!*position || **position > self().durable_position_) return {};
+      if (!*position || **position > self().durable_.position()) return {};
       auto data = history::changeset_at(view, **position, self().state_.log);
       if (!data) return data.error().code == errc::checksum ? result<>{} : data.error();
       out = std::move(*data);
@@ -248,8 +248,7 @@ class mending {
     return self().storage_.read([&](auto& view) -> result<> {
       auto heads = heads_of_dots(view, self().state_.replicas);
       if (!heads) return heads.error();
-      self().durable_heads_ = std::move(*heads);
-      self().durable_position_ = history::log_end(view);
+      self().durable_.reaches(history::log_end(view), std::move(*heads));
       return {};
     });
   }
