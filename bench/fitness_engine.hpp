@@ -172,6 +172,18 @@ inline memory_engine with_base(const fitness_workload& w,
   return e;
 }
 
+/// What so many others wrote, a changeset each: a record of their own, with a tag.
+inline std::vector<bytes> of_others(std::uint32_t count, std::string_view table) {
+  std::vector<bytes> all;
+  for (std::uint32_t r = 1; r <= count; ++r) {
+    joinery::codec::changeset_writer tx;
+    tx.add(table, fitness_key(r), {joinery::crdt::cell_action::create, 1, {}, {}, {}});
+    tx.add(table, fitness_key(r), tag_op(r, true));
+    all.push_back(tx.encode(fitness_writer(r), 1, std::uint64_t{1'767'225'600'000} << 16, {}));
+  }
+  return all;
+}
+
 // --- What came out ---
 
 inline joinery::bytes_view field_of(const joinery::state::name_table& names, bytes_view packed,

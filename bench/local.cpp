@@ -34,17 +34,6 @@ double skeleton_once(const fitness_workload& w, const transactions& all) {
   return static_cast<double>(ops) / took;
 }
 
-/// What so many others wrote: one record each, in a table of their own.
-void meet_others(memory_engine& e, std::uint32_t count) {
-  std::vector<bytes> all;
-  for (std::uint32_t r = 1; r <= count; ++r) {
-    joinery::codec::changeset_writer tx;
-    tx.add("others", fitness_key(r), {joinery::crdt::cell_action::create, 1, {}, {}, {}});
-    all.push_back(tx.encode(fitness_writer(r), 1, std::uint64_t{1'767'225'600'000} << 16, {}));
-  }
-  feed(e, all);
-}
-
 sample local(std::uint32_t records, std::uint32_t others = 0) {
   const auto& w = fitness(records, 100'000, 1);
   static std::map<std::uint32_t, transactions> made;
@@ -52,7 +41,7 @@ sample local(std::uint32_t records, std::uint32_t others = 0) {
   if (all.empty()) all = of_ten(w.ops[0]);
 
   auto e = with_base(w);
-  meet_others(e, others);
+  feed(e, of_others(others, "others"));  // in a table that the model does not know
   std::size_t told = 0;
   const auto watching = e.watch({std::string{fitness_table}, {}, {}, false},
                                 [&](const auto& batch) { told += batch.records.size(); });

@@ -15,13 +15,7 @@ struct space {
   std::uint64_t written = 0;
 
   explicit space(std::uint32_t others) {
-    std::vector<bytes> all;
-    for (std::uint32_t r = 1; r <= others; ++r) {
-      joinery::codec::changeset_writer tx;
-      tx.add(fitness_table, fitness_key(r), {joinery::crdt::cell_action::create, 1, {}, {}, {}});
-      tx.add(fitness_table, fitness_key(r), tag_op(r, true));
-      all.push_back(tx.encode(fitness_writer(r), 1, std::uint64_t{1'767'225'600'000} << 16, {}));
-    }
+    const auto all = of_others(others, fitness_table);
     feed(a, all);
     feed(b, all);
     meet();
